@@ -1,0 +1,81 @@
+//! What is wrong with a file, where, why, and what to do about it.
+//!
+//! Every pass returns [`Diagnostic`]s and goes on where it can. A diagnostic holds spans and words, never source
+//! text; [`render`] turns it into what people and programs read.
+
+mod code;
+pub mod render;
+mod suggest;
+
+use crate::source::Span;
+
+pub use code::{Code, Severity};
+pub use suggest::similar;
+
+/// A place in a source and what is true there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One finding: what (`message`), where (`primary`), why (`secondary`, `notes`), and what to do (`help`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Diagnostic {
+    pub code: Code,
+    /// One lower-case line that is understood without the source, names in backticks, no full stop.
+    pub message: String,
+    /// The smallest token that one would edit.
+    pub primary: Label,
+    /// The reason elsewhere; may point into other files.
+    pub secondary: Vec<Label>,
+    /// Facts that the file does not show.
+    pub notes: Vec<String>,
+    /// One action, with code that can be pasted.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    pub fn new(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            primary: Label { span, text: label.into() },
+            secondary: Vec::new(),
+            notes: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    pub fn with_label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+/// Diagnostics in the order they are shown: by file and position, without repetitions.
+pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics
+        .sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+    diagnostics.dedup();
+}
+
+/// Whether any of them stops the run.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
+}

@@ -1,0 +1,5 @@
+//! placeholder
+
+pub mod diag;
+pub mod source;
+pub mod syntax;
