@@ -1,0 +1,177 @@
+//! A Docker Engine as a [`Builder`].
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::{API_DEFAULT_VERSION, Docker};
+use bollard_buildkit_proto::moby::buildkit::v1::StatusRequest;
+use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
+use tokio::sync::OnceCell;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use super::auth::AuthService;
+use super::filesync::{FileSync, LocalDirs};
+use super::session::Session;
+use super::status::Progress;
+use super::transport::{Address, TransportError, chain};
+use super::{push, solve};
+use crate::host::{
+    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, PushError, PushProgress, PushRequest, Pushed,
+};
+
+/// How long one request of the Docker API may take, in seconds. Builds and pushes do not go this way.
+const REQUEST_TIMEOUT: u64 = 60;
+/// How long to wait for the last status messages after a solve has ended (buildkit, client/solve.go).
+const STATUS_GRACE: Duration = Duration::from_secs(5);
+/// The largest message that is accepted; BuildKit splits its messages well below.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// Builds in the BuildKit of a Docker Engine and pushes from its image store.
+pub struct DockerEngine {
+    address: Address,
+    docker: OnceCell<Docker>,
+}
+
+impl DockerEngine {
+    /// An engine by its address; nothing is connected before it is needed.
+    pub fn new(address: Address) -> Self {
+        Self { address, docker: OnceCell::new() }
+    }
+
+    fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
+        BuildError::Unreachable { address: self.address.to_string(), cause: chain(error) }
+    }
+
+    /// The client for the Docker API, with the API version that the engine speaks.
+    async fn docker(&self) -> Result<&Docker, BuildError> {
+        let connect = || async {
+            let docker = match &self.address {
+                Address::Unix(path) => {
+                    Docker::connect_with_unix(&path.to_string_lossy(), REQUEST_TIMEOUT, API_DEFAULT_VERSION)
+                }
+                Address::Tcp(authority) => {
+                    Docker::connect_with_http(authority, REQUEST_TIMEOUT, API_DEFAULT_VERSION)
+                }
+            };
+            let docker = docker.map_err(|error| self.unreachable(&error))?;
+            docker.negotiate_version().await.map_err(|error| self.unreachable(&error))
+        };
+        self.docker.get_or_try_init(connect).await
+    }
+
+    async fn diff_ids(&self, reference: &str) -> Result<Vec<String>, PushError> {
+        let docker = self.docker().await.map_err(|error| PushError::Engine(error.to_string()))?;
+        let inspected = docker.inspect_image(reference).await;
+        let image = inspected.map_err(|error| PushError::Engine(chain(&error)))?;
+        Ok(image.root_fs.and_then(|root| root.layers).unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Builder for DockerEngine {
+    async fn engine(&self) -> Result<Engine, BuildError> {
+        let docker = self.docker().await?;
+        let version = docker.version().await.map_err(|error| self.unreachable(&error))?;
+        let info = docker.info().await.map_err(|error| self.unreachable(&error))?;
+        // The containerd image store says so in `DriverStatus`; it is the one that can export registry caches.
+        let containerd_store = info.driver_status.iter().flatten().flatten().any(|value| {
+            value == "io.containerd.snapshotter.v1"
+        });
+        Ok(Engine::new(self.address.to_string(), version.version.unwrap_or_default(), containerd_store))
+    }
+
+    async fn build(
+        &self,
+        request: &BuildRequest,
+        report: &(dyn Fn(BuildProgress) + Send + Sync),
+    ) -> Result<Built, BuildError> {
+        let channel = self.address.grpc().await.map_err(|error| match error {
+            TransportError::Refused { .. } => BuildError::Engine(error.to_string()),
+            error => self.unreachable(&error),
+        })?;
+        let auth = AuthService::new(request.credentials.clone());
+        let session = Session::open(channel.clone(), FileSync::new(local_dirs(request)), auth);
+        let mut progress = Progress::default();
+        let solved = follow_solve(channel, request, session.id(), &mut progress, report).await;
+        match solved {
+            Ok(()) => Ok(Built::new(progress.built_steps())),
+            Err(status) => Err(build_error(&status, &mut progress)),
+        }
+    }
+
+    async fn push(
+        &self,
+        request: &PushRequest,
+        report: &(dyn Fn(PushProgress) + Send + Sync),
+    ) -> Result<Pushed, PushError> {
+        let transfer = push::push(&self.address, request, report).await?;
+        let digest = transfer.digest().ok_or_else(|| {
+            PushError::Engine("the engine ended the push without naming a digest".to_owned())
+        })?;
+        let diff_ids = self.diff_ids(&request.reference()).await?;
+        Ok(Pushed::new(digest, transfer.layers_sent(), diff_ids))
+    }
+}
+
+fn local_dirs(request: &BuildRequest) -> LocalDirs {
+    let dockerfile = request.context.join(&request.dockerfile);
+    let beside = dockerfile.parent().unwrap_or(Path::new(".")).to_owned();
+    LocalDirs::new(HashMap::from([
+        (solve::CONTEXT_DIR.to_owned(), request.context.clone()),
+        (solve::DOCKERFILE_DIR.to_owned(), beside),
+    ]))
+}
+
+/// Runs the solve with its status stream beside it. Dropping the future cancels the solve in the engine.
+async fn follow_solve(
+    channel: Channel,
+    build: &BuildRequest,
+    session: &str,
+    progress: &mut Progress,
+    report: &(dyn Fn(BuildProgress) + Send + Sync),
+) -> Result<(), Status> {
+    let reference = Uuid::new_v4().simple().to_string();
+    let mut control = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
+    let mut status_control = control.clone();
+    let request = solve::request(build, &reference, session);
+    let solve = async { control.solve(request).await.map(|_| ()) };
+    let follow = async {
+        let mut messages = status_control.status(StatusRequest { r#ref: reference }).await?.into_inner();
+        while let Some(message) = messages.message().await? {
+            progress.update(message, report);
+        }
+        Ok::<_, Status>(())
+    };
+    tokio::pin!(solve, follow);
+    tokio::select! {
+        solved = &mut solve => {
+            // The result is known; late messages only complete the picture.
+            let _ = tokio::time::timeout(STATUS_GRACE, &mut follow).await;
+            solved
+        }
+        followed = &mut follow => {
+            if let Err(status) = followed {
+                tracing::debug!(%status, "the status stream ended early");
+            }
+            solve.await
+        }
+    }
+}
+
+fn build_error(status: &Status, progress: &mut Progress) -> BuildError {
+    if let Some(failed) = progress.failed_step() {
+        return BuildError::Step { step: failed.name, cause: failed.error, output: failed.output };
+    }
+    let message = status.message().trim().to_owned();
+    match status.code() {
+        _ if message.contains("no space left on device") => BuildError::DiskFull(message),
+        Code::Unavailable | Code::Internal | Code::Cancelled => {
+            BuildError::ConnectionLost(if message.is_empty() { status.to_string() } else { message })
+        }
+        _ => BuildError::Engine(message),
+    }
+}

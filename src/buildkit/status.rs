@@ -1,0 +1,290 @@
+//! Follows a build: BuildKit's status messages → [`BuildProgress`] and the list of built steps.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bollard_buildkit_proto::google::protobuf::Timestamp;
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
+use indexmap::IndexMap;
+use regex::Regex;
+
+use crate::host::{BuildProgress, BuildStep, BuiltStep, StepState};
+
+/// How many of a step's last lines an error shows.
+const LAST_LINES: usize = 20;
+/// A longer line is cut: a progress bar drawn with carriage returns never ends its line.
+const MAX_LINE: usize = 4096;
+
+/// What is known about the vertexes of one solve.
+#[derive(Default)]
+pub(super) struct Progress {
+    steps: IndexMap<String, StepRecord>,
+}
+
+struct StepRecord {
+    name: String,
+    /// Ran or is running, by when each interval started: a step is loaded first and executed later.
+    intervals: HashMap<(i64, i32), Duration>,
+    state: StepState,
+    error: String,
+    last_lines: VecDeque<String>,
+    /// Bytes of an unfinished line.
+    partial: Vec<u8>,
+}
+
+impl StepRecord {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            intervals: HashMap::new(),
+            state: StepState::Waiting,
+            error: String::new(),
+            last_lines: VecDeque::new(),
+            partial: Vec::new(),
+        }
+    }
+
+    /// Adds output and returns the lines that it completed.
+    fn append(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\n' => lines.push(self.end_line()),
+                _ if self.partial.len() < MAX_LINE => self.partial.push(*byte),
+                _ => {}
+            }
+        }
+        lines
+    }
+
+    fn end_line(&mut self) -> String {
+        let bytes = std::mem::take(&mut self.partial);
+        let line = String::from_utf8_lossy(&bytes);
+        // What a terminal would show of a line that was drawn several times.
+        let shown = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
+        if self.last_lines.len() == LAST_LINES {
+            self.last_lines.pop_front();
+        }
+        self.last_lines.push_back(shown.clone());
+        shown
+    }
+}
+
+/// A step that failed, for an error message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FailedStep {
+    pub(super) name: String,
+    pub(super) error: String,
+    pub(super) output: Vec<String>,
+}
+
+impl Progress {
+    /// Takes in one message and reports what is new in it.
+    pub(super) fn update(&mut self, message: StatusResponse, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
+        for vertex in &message.vertexes {
+            self.vertex(vertex, report);
+        }
+        for log in &message.logs {
+            self.log(log, report);
+        }
+        for warning in &message.warnings {
+            report(BuildProgress::Warning(String::from_utf8_lossy(&warning.short).into_owned()));
+        }
+    }
+
+    /// Every vertex message is a full snapshot: the last one counts.
+    fn vertex(&mut self, vertex: &Vertex, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
+        let record = self.steps.entry(vertex.digest.clone()).or_insert_with(|| StepRecord::new(&vertex.name));
+        record.name.clone_from(&vertex.name);
+        record.state = state(vertex);
+        record.error.clone_from(&vertex.error);
+        if let Some(started) = &vertex.started {
+            let ran = vertex.completed.as_ref().map_or(Duration::ZERO, |completed| between(started, completed));
+            record.intervals.insert((started.seconds, started.nanos), ran);
+        }
+        if record.state == StepState::Failed && vertex.name.starts_with("importing cache manifest") {
+            report(BuildProgress::Warning(format!("{} failed: {}", vertex.name, vertex.error)));
+        }
+        report(BuildProgress::Step(BuildStep {
+            id: vertex.digest.clone(),
+            name: vertex.name.clone(),
+            state: record.state,
+            elapsed: record.intervals.values().sum(),
+            instruction: Instruction::parse(&vertex.name).is_some(),
+        }));
+    }
+
+    fn log(&mut self, log: &VertexLog, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
+        let Some(record) = self.steps.get_mut(&log.vertex) else { return };
+        for line in record.append(&log.msg) {
+            report(BuildProgress::Output { step: log.vertex.clone(), line });
+        }
+    }
+
+    /// The instructions that the build needed, in the order of the Dockerfile.
+    pub(super) fn built_steps(&self) -> Vec<BuiltStep> {
+        let mut stages: Vec<&str> = Vec::new();
+        let mut steps = Vec::new();
+        for record in self.steps.values() {
+            let Some(instruction) = Instruction::parse(&record.name) else { continue };
+            let stage = stages.iter().position(|stage| *stage == instruction.stage).unwrap_or_else(|| {
+                stages.push(instruction.stage);
+                stages.len() - 1
+            });
+            let cached = record.state == StepState::Cached;
+            steps.push(((stage, instruction.index), BuiltStep { name: record.name.clone(), cached }));
+        }
+        steps.sort_by_key(|(order, _)| *order);
+        steps.into_iter().map(|(_, step)| step).collect()
+    }
+
+    /// The step that made the build fail.
+    pub(super) fn failed_step(&mut self) -> Option<FailedStep> {
+        let failed = |record: &StepRecord| {
+            record.state == StepState::Failed
+                && !record.error.contains("context canceled")
+                && !record.name.starts_with("importing cache manifest")
+        };
+        let record = self.steps.values_mut().find(|record| failed(record))?;
+        if !record.partial.is_empty() {
+            record.end_line();
+        }
+        let output = record.last_lines.iter().cloned().collect();
+        Some(FailedStep { name: record.name.clone(), error: record.error.clone(), output })
+    }
+}
+
+fn state(vertex: &Vertex) -> StepState {
+    if !vertex.error.is_empty() {
+        StepState::Failed
+    } else if vertex.cached {
+        StepState::Cached
+    } else if vertex.completed.is_some() {
+        StepState::Executed
+    } else if vertex.started.is_some() {
+        StepState::Running
+    } else {
+        StepState::Waiting
+    }
+}
+
+fn between(start: &Timestamp, end: &Timestamp) -> Duration {
+    let nanos = |time: &Timestamp| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
+    Duration::from_nanos(u64::try_from(nanos(end) - nanos(start)).unwrap_or(0))
+}
+
+/// The `[linux/amd64 stage 2/4]` that names of instruction steps start with
+/// (buildkit, frontend/dockerfile/dockerfile2llb/convert.go).
+#[derive(Debug, PartialEq, Eq)]
+struct Instruction<'a> {
+    stage: &'a str,
+    index: u32,
+}
+
+impl<'a> Instruction<'a> {
+    fn parse(name: &'a str) -> Option<Self> {
+        static PREFIX: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"^\[(?:([^\]]*) )? ?(\d+)/\d+\] ").expect("the pattern is constant"));
+        let found = PREFIX.captures(name)?;
+        let stage = found.get(1).map_or("", |stage| stage.as_str());
+        let index = found.get(2)?.as_str().parse().ok()?;
+        Some(Self { stage: stage.trim(), index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    fn vertex(name: &str, cached: bool, error: &str) -> Vertex {
+        let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
+        Vertex {
+            digest: format!("digest of {name}"),
+            name: name.into(),
+            cached,
+            started: at(10),
+            completed: at(12),
+            error: error.into(),
+            ..Vertex::default()
+        }
+    }
+
+    fn progress(vertexes: Vec<Vertex>, logs: Vec<VertexLog>) -> (Progress, Vec<BuildProgress>) {
+        let seen = Mutex::new(Vec::new());
+        let mut progress = Progress::default();
+        progress.update(StatusResponse { vertexes, logs, warnings: vec![] }, &|event| {
+            seen.lock().expect("no test thread panicked").push(event);
+        });
+        (progress, seen.into_inner().expect("no test thread panicked"))
+    }
+
+    #[test]
+    fn names_of_instructions_are_told_from_other_work() {
+        for (name, expected) in [
+            ("[1/4] FROM docker.io/library/base", Some(("", 1))),
+            ("[builder 2/4] RUN make", Some(("builder", 2))),
+            ("[linux/arm64 builder  3/12] RUN make", Some(("linux/arm64 builder", 3))),
+            ("[internal] load build context", None),
+            ("[auth] library/base:pull token for registry", None),
+            ("exporting to image", None),
+        ] {
+            let parsed = Instruction::parse(name).map(|found| (found.stage, found.index));
+            assert_eq!(parsed, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn built_steps_come_in_the_order_of_the_dockerfile() {
+        let (progress, _) = progress(
+            vec![
+                vertex("[internal] load build definition from Dockerfile", false, ""),
+                vertex("[3/3] ADD ./src .", false, ""),
+                vertex("[1/3] FROM base", true, ""),
+                vertex("[2/3] COPY requirements.txt .", true, ""),
+            ],
+            vec![],
+        );
+        let steps: Vec<_> = progress.built_steps().into_iter().map(|step| (step.name, step.cached)).collect();
+        let expected = [("[1/3] FROM base", true), ("[2/3] COPY requirements.txt .", true), ("[3/3] ADD ./src .", false)];
+        assert_eq!(steps, expected.map(|(name, cached)| (name.to_owned(), cached)));
+    }
+
+    #[test]
+    fn a_failed_step_has_its_last_lines_even_without_a_newline() {
+        let name = "[2/2] RUN make";
+        let log = |text: &str| VertexLog { vertex: format!("digest of {name}"), msg: text.into(), ..VertexLog::default() };
+        let (mut progress, events) =
+            progress(vec![vertex(name, false, "exit code: 2")], vec![log("one\ntw"), log("o\n10%\r50%\r\nlast")]);
+        let failed = progress.failed_step().expect("a step failed");
+        assert_eq!(failed.error, "exit code: 2");
+        assert_eq!(failed.output, ["one", "two", "50%", "last"]);
+        let lines: Vec<_> = events
+            .iter()
+            .filter_map(|event| match event {
+                BuildProgress::Output { line, .. } => Some(line.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(lines, ["one", "two", "50%"]);
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_read_is_a_warning_not_a_failure() {
+        let (mut progress, events) =
+            progress(vec![vertex("importing cache manifest from r.io/a:cache", false, "not found")], vec![]);
+        assert_eq!(progress.failed_step(), None);
+        let warning = "importing cache manifest from r.io/a:cache failed: not found".to_owned();
+        assert!(events.contains(&BuildProgress::Warning(warning)));
+    }
+
+    #[test]
+    fn endless_lines_are_cut() {
+        let mut record = StepRecord::new("[1/1] RUN yes");
+        assert!(record.append(&vec![b'y'; 10 * MAX_LINE]).is_empty());
+        assert_eq!(record.append(b"\n").first().map(String::len), Some(MAX_LINE));
+    }
+}

@@ -1,0 +1,148 @@
+//! What each name of a file stands for.
+
+use indexmap::IndexMap;
+
+use super::errors;
+use super::program::{ImageId, RegistryId, RepositoryId, SecretId, ValueId};
+use crate::diag::Diagnostic;
+use crate::source::Span;
+use crate::syntax::ast::{self, ItemKind, Name};
+
+/// A declared name. Waves have names of their own and are not here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Declared {
+    pub(super) kind: Kind,
+    pub(super) span: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Param(ValueId),
+    Let(ValueId),
+    Secret(SecretId),
+    Registry(RegistryId),
+    Repository(RepositoryId),
+    Image(ImageId),
+    Template,
+    Builder,
+    /// In an item with an error that was reported.
+    Poisoned,
+}
+
+impl Kind {
+    /// The word for it in messages.
+    pub(super) fn noun(self) -> &'static str {
+        match self {
+            Kind::Param(_) => "param",
+            Kind::Let(_) => "value",
+            Kind::Secret(_) => "secret",
+            Kind::Registry(_) => "registry",
+            Kind::Repository(_) => "repository",
+            Kind::Image(_) => "image",
+            Kind::Template => "template",
+            Kind::Builder => "builder",
+            Kind::Poisoned => "item",
+        }
+    }
+}
+
+/// The declaration behind a [`ValueId`].
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ValueItem<'a> {
+    Param(&'a ast::Param),
+    Let(&'a ast::Let),
+}
+
+impl<'a> ValueItem<'a> {
+    pub(super) fn name(self) -> &'a Name {
+        match self {
+            ValueItem::Param(param) => &param.name,
+            ValueItem::Let(item) => &item.name,
+        }
+    }
+}
+
+/// All names of a file, in the order of their declarations.
+pub(super) struct Names<'a> {
+    declared: IndexMap<&'a str, Declared>,
+    values: Vec<ValueItem<'a>>,
+}
+
+impl<'a> Names<'a> {
+    /// Gives every item its id. Ids count the items of one kind in file order, repeated names included.
+    pub(super) fn declare(file: &'a ast::File, diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut names = Names { declared: IndexMap::new(), values: Vec::new() };
+        let mut counts = Counts::default();
+        for item in &file.items {
+            let (name, kind) = match &item.kind {
+                ItemKind::Param(param) => {
+                    names.values.push(ValueItem::Param(param));
+                    (&param.name, Kind::Param(ValueId(names.values.len() - 1)))
+                }
+                ItemKind::Let(item) => {
+                    names.values.push(ValueItem::Let(item));
+                    (&item.name, Kind::Let(ValueId(names.values.len() - 1)))
+                }
+                ItemKind::Secret(secret) => (&secret.name, Kind::Secret(SecretId(next(&mut counts.secrets)))),
+                ItemKind::Registry(block) => {
+                    (&block.name, Kind::Registry(RegistryId(next(&mut counts.registries))))
+                }
+                ItemKind::Repository(block) => {
+                    (&block.name, Kind::Repository(RepositoryId(next(&mut counts.repositories))))
+                }
+                ItemKind::Image(image) => (&image.name, Kind::Image(ImageId(next(&mut counts.images)))),
+                ItemKind::Template(image) => (&image.name, Kind::Template),
+                ItemKind::Builder(block) => (&block.name, Kind::Builder),
+                ItemKind::Poisoned(name) => (name, Kind::Poisoned),
+                ItemKind::Wave(_) | ItemKind::Include(_) => continue,
+            };
+            names.insert(name, kind, diagnostics);
+        }
+        names
+    }
+
+    fn insert(&mut self, name: &'a Name, kind: Kind, diagnostics: &mut Vec<Diagnostic>) {
+        match self.declared.get(name.value.as_str()) {
+            Some(first) => diagnostics.push(errors::declared_twice(name, first.span)),
+            None => {
+                self.declared.insert(&name.value, Declared { kind, span: name.span });
+            }
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Declared> {
+        self.declared.get(name).copied()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, Declared)> {
+        self.declared.iter().map(|(name, declared)| (*name, *declared))
+    }
+
+    /// The names of one kind, for "a similar name exists".
+    pub(super) fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<&'a str> {
+        self.iter().filter(|(_, declared)| wanted(declared.kind)).map(|(name, _)| name).collect()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = ValueItem<'a>> {
+        self.values.iter().copied()
+    }
+
+    pub(super) fn value(&self, id: ValueId) -> ValueItem<'a> {
+        *self.values.get(id.0).expect("value ids are made with their items")
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    secrets: usize,
+    registries: usize,
+    repositories: usize,
+    images: usize,
+}
+
+/// The count before it is raised.
+fn next(count: &mut usize) -> usize {
+    let id = *count;
+    *count += 1;
+    id
+}

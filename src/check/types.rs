@@ -1,0 +1,87 @@
+//! The types of the language.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The type of an expression or of a place that takes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Type {
+    String,
+    Int,
+    Bool,
+    Duration,
+    Size,
+    List(Arc<Type>),
+    Map(Arc<Type>),
+    /// `T?`: may be unset.
+    Optional(Arc<Type>),
+    Secret,
+    Registry,
+    Repository,
+    Tag,
+    Cache,
+    Image,
+    /// The element type of `[]`: fits every list.
+    Nothing,
+    /// Already reported; fits everything.
+    Error,
+}
+
+impl Type {
+    pub(crate) fn list(item: Type) -> Type {
+        Type::List(Arc::new(item))
+    }
+
+    pub(crate) fn map(value: Type) -> Type {
+        Type::Map(Arc::new(value))
+    }
+
+    pub(crate) fn optional(self) -> Type {
+        match self {
+            Type::Optional(_) | Type::Error => self,
+            other => Type::Optional(Arc::new(other)),
+        }
+    }
+
+    /// The type without `?`.
+    pub(crate) fn required(&self) -> &Type {
+        match self {
+            Type::Optional(inner) => inner,
+            other => other,
+        }
+    }
+
+    /// Whether a value of this type can stand where `expected` is wanted, without any conversion.
+    pub(crate) fn fits(&self, expected: &Type) -> bool {
+        match (self, expected) {
+            (Type::Error | Type::Nothing, _) | (_, Type::Error) => true,
+            (Type::Optional(have), Type::Optional(want)) => have.fits(want),
+            (have, Type::Optional(want)) => have.fits(want),
+            (Type::List(have), Type::List(want)) | (Type::Map(have), Type::Map(want)) => have.fits(want),
+            (have, want) => have == want,
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    /// As users write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::String => f.write_str("string"),
+            Type::Int => f.write_str("int"),
+            Type::Bool => f.write_str("bool"),
+            Type::Duration => f.write_str("duration"),
+            Type::Size => f.write_str("size"),
+            Type::List(item) => write!(f, "list<{item}>"),
+            Type::Map(value) => write!(f, "map<{value}>"),
+            Type::Optional(inner) => write!(f, "{inner}?"),
+            Type::Secret => f.write_str("secret"),
+            Type::Registry => f.write_str("registry"),
+            Type::Repository => f.write_str("repository"),
+            Type::Tag => f.write_str("tag"),
+            Type::Cache => f.write_str("cache"),
+            Type::Image => f.write_str("image"),
+            Type::Nothing | Type::Error => f.write_str("value"),
+        }
+    }
+}

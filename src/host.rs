@@ -1,0 +1,401 @@
+//! What a run needs from the world: the traits that an embedding program can implement.
+//!
+//! [`crate::run::run`] works through a plan and reaches the outside only through these traits. [`crate::buildkit`],
+//! [`crate::registry`] and [`commands`] hold the real implementations.
+
+pub mod commands;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+
+use crate::cache::{CacheExport, CacheImport};
+use crate::plan::{self, Network};
+
+/// The parts of the world that a run uses.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Host {
+    pub builder: Arc<dyn Builder>,
+    pub registry: Arc<dyn Registry>,
+    pub commands: Arc<dyn Commands>,
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Host {
+    pub fn new(
+        builder: Arc<dyn Builder>,
+        registry: Arc<dyn Registry>,
+        commands: Arc<dyn Commands>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self { builder, registry, commands, observer }
+    }
+}
+
+/// Builds images and pushes what it has built. Dropping a returned future cancels its work in the engine.
+#[async_trait]
+pub trait Builder: Send + Sync {
+    /// What the engine is; also the check that it can be reached.
+    async fn engine(&self) -> Result<Engine, BuildError>;
+
+    /// Builds one image; `report` is called for everything that happens.
+    async fn build(
+        &self,
+        request: &BuildRequest,
+        report: &(dyn Fn(BuildProgress) + Send + Sync),
+    ) -> Result<Built, BuildError>;
+
+    /// Pushes a tag of an image that was built under that reference.
+    async fn push(
+        &self,
+        request: &PushRequest,
+        report: &(dyn Fn(PushProgress) + Send + Sync),
+    ) -> Result<Pushed, PushError>;
+}
+
+/// An engine, as far as a build depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Engine {
+    /// Where it listens: `unix:///var/run/docker.sock`.
+    pub address: String,
+    /// `20.10.24`
+    pub version: String,
+    /// Whether it can export a cache to a registry, or only inside an image.
+    pub registry_cache_export: bool,
+}
+
+impl Engine {
+    pub fn new(address: impl Into<String>, version: impl Into<String>, registry_cache_export: bool) -> Self {
+        Self { address: address.into(), version: version.into(), registry_cache_export }
+    }
+}
+
+/// One build, with nothing left to decide.
+#[derive(Debug, Clone)]
+pub struct BuildRequest {
+    pub context: PathBuf,
+    /// Relative to the context.
+    pub dockerfile: String,
+    pub target: Option<String>,
+    pub args: IndexMap<String, String>,
+    pub labels: IndexMap<String, String>,
+    pub platforms: Vec<String>,
+    pub network: Network,
+    pub extra_hosts: IndexMap<String, String>,
+    pub pull: bool,
+    pub no_cache: bool,
+    /// `host/name:tag`: the names that the image gets in the engine.
+    pub references: Vec<String>,
+    pub cache_from: Vec<CacheImport>,
+    pub cache_to: Vec<CacheExport>,
+    /// Credentials by registry host, for base images and caches.
+    pub credentials: IndexMap<String, Credentials>,
+}
+
+/// What a build is doing.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum BuildProgress {
+    /// A step started, ended or changed; later snapshots of a step replace earlier ones.
+    Step(BuildStep),
+    /// Output of a step, whole lines.
+    Output { step: String, line: String },
+    /// BuildKit's opinion of the Dockerfile, or a cache that could not be read.
+    Warning(String),
+}
+
+/// A step of a build as BuildKit sees it: an instruction, or work around them (loading the context, exporting).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct BuildStep {
+    /// Identifies the step within its build.
+    pub id: String,
+    /// `[2/4] COPY requirements.txt .`
+    pub name: String,
+    pub state: StepState,
+    /// Time that it ran so far.
+    pub elapsed: Duration,
+    /// Whether it stands for an instruction of the Dockerfile.
+    pub instruction: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepState {
+    Waiting,
+    Running,
+    /// Done without being executed.
+    Cached,
+    Executed,
+    Failed,
+}
+
+/// A finished build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Built {
+    /// The instructions of the Dockerfile in their order, with whether each came from the cache.
+    pub steps: Vec<BuiltStep>,
+}
+
+impl Built {
+    pub fn new(steps: Vec<BuiltStep>) -> Self {
+        Self { steps }
+    }
+
+    pub fn cached(&self) -> usize {
+        self.steps.iter().filter(|step| step.cached).count()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltStep {
+    pub name: String,
+    pub cached: bool,
+}
+
+/// A tag to push.
+#[derive(Debug, Clone)]
+pub struct PushRequest {
+    /// `host/name`
+    pub repository: String,
+    pub tag: String,
+    pub credentials: Option<Credentials>,
+}
+
+impl PushRequest {
+    /// `host/name:tag`
+    pub fn reference(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+}
+
+/// Bytes sent so far, of those known to be needed. Both are counted as the engine reads them: before compression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PushProgress {
+    pub sent: u64,
+    pub total: u64,
+}
+
+/// A finished push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pushed {
+    /// `sha256:…` of the manifest, as the engine reports it.
+    pub digest: String,
+    /// The layers whose content was sent; the others were in the registry already. Each is the start of a layer's
+    /// digest or diff id (the digest of its uncompressed content), as engines name layers in their reports.
+    pub layers_sent: Vec<String>,
+    /// The diff ids of the image's layers, from the base up.
+    pub diff_ids: Vec<String>,
+}
+
+impl Pushed {
+    pub fn new(digest: impl Into<String>, layers_sent: Vec<String>, diff_ids: Vec<String>) -> Self {
+        Self { digest: digest.into(), layers_sent, diff_ids }
+    }
+
+    /// The bytes that this push sent for layers, as the registry stores them in `manifest`.
+    pub fn bytes_sent(&self, manifest: &Manifest) -> u64 {
+        let names = |id: &str, sent: &str| id.strip_prefix("sha256:").unwrap_or(id).starts_with(sent);
+        let mut counted = Vec::new();
+        for (index, layer) in manifest.layers.iter().enumerate() {
+            let diff_id = self.diff_ids.get(index).map_or("", String::as_str);
+            let sent = self.layers_sent.iter().any(|sent| names(diff_id, sent) || names(&layer.digest, sent));
+            if sent && !counted.contains(layer) {
+                counted.push(layer.clone());
+            }
+        }
+        counted.iter().map(|layer| layer.size).sum()
+    }
+}
+
+/// Registries: credentials, repositories, and what a tag names.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Finds credentials and checks with the registry that they are accepted; with `create`, makes the repository
+    /// if it is missing. `None`: the registry is used without credentials.
+    async fn prepare(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<Option<Credentials>, RegistryError>;
+
+    /// The manifest that a tag or digest of a repository names now, `None` if there is none.
+    async fn manifest(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+        reference: &str,
+    ) -> Result<Option<Manifest>, RegistryError>;
+}
+
+/// The part of an image manifest that a report needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// `sha256:…`
+    pub digest: String,
+    /// From the base up; empty for an index.
+    pub layers: Vec<Layer>,
+}
+
+impl Manifest {
+    pub fn new(digest: impl Into<String>, layers: Vec<Layer>) -> Self {
+        Self { digest: digest.into(), layers }
+    }
+}
+
+/// A layer as a registry stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// `sha256:…`
+    pub digest: String,
+    /// In bytes, compressed if the layer is.
+    pub size: u64,
+}
+
+/// A user name and a password for one registry. `Debug` does not show the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).field("password", &"***").finish()
+    }
+}
+
+/// Runs the commands of `run` and `sh` steps.
+#[async_trait]
+pub trait Commands: Send + Sync {
+    /// Runs a command to its end; dropping the future ends the command. `output` is called with whole lines.
+    async fn run(
+        &self,
+        command: &CommandRequest,
+        output: &(dyn Fn(OutputStream, &str) + Send + Sync),
+    ) -> Result<(), CommandError>;
+}
+
+/// A command with all its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandRequest {
+    pub program: String,
+    pub arguments: Vec<String>,
+    /// Added to the environment of this process.
+    pub env: IndexMap<String, String>,
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    Stdout,
+    Stderr,
+}
+
+/// Receives what happens during a run. Called from several tasks; must not block.
+pub trait Observer: Send + Sync {
+    fn observe(&self, event: &Event);
+}
+
+/// Something that happened during a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    WaveStarted { wave: String },
+    WaveSkipped { wave: String, reason: String },
+    BuildStarted { image: String },
+    Build { image: String, progress: BuildProgress },
+    BuildFinished { image: String, built: Built, elapsed: Duration },
+    BuildFailed { image: String, elapsed: Duration },
+    PushStarted { image: String, reference: String },
+    Push { image: String, reference: String, progress: PushProgress },
+    PushFinished { image: String, reference: String, digest: String, bytes: u64, elapsed: Duration },
+    PushFailed { image: String, reference: String, elapsed: Duration },
+    CommandStarted { wave: String, command: String },
+    CommandOutput { wave: String, stream: OutputStream, line: String },
+    CommandFinished { wave: String, command: String, succeeded: bool, elapsed: Duration },
+}
+
+/// Why an engine could not build.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    #[error("cannot reach a Docker Engine at {address} ({cause})")]
+    Unreachable { address: String, cause: String },
+    #[error("the connection to the engine was lost ({0})")]
+    ConnectionLost(String),
+    #[error("step `{step}` failed: {cause}")]
+    Step {
+        step: String,
+        cause: String,
+        /// The last lines that the step printed.
+        output: Vec<String>,
+    },
+    #[error("the engine has no space left on its disk ({0})")]
+    DiskFull(String),
+    #[error("{0}")]
+    Context(String),
+    #[error("{engine} cannot export a cache to a registry")]
+    CacheExport { engine: String },
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// Why a tag could not be pushed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    #[error("{host} does not accept the credentials ({cause})")]
+    Denied { host: String, cause: String },
+    #[error("cannot reach the registry {host} ({cause})")]
+    Unreachable { host: String, cause: String },
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// Why a registry could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    #[error("cannot reach the registry {host} ({cause})")]
+    Unreachable { host: String, cause: String },
+    #[error("{host} does not accept the credentials from {origin} ({cause})")]
+    Denied {
+        host: String,
+        /// Where the credentials were found, or that there were none.
+        origin: String,
+        cause: String,
+    },
+    #[error("no credentials for {host} ({cause})")]
+    Credentials { host: String, cause: String },
+    #[error("{call} failed ({cause})")]
+    Api {
+        /// The API call: `ecr:GetAuthorizationToken`.
+        call: String,
+        cause: String,
+    },
+    #[error("this build of cachelang has no support for {0}")]
+    Unsupported(&'static str),
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    #[error("cannot start `{program}` ({cause})")]
+    Start { program: String, cause: String },
+    #[error("exit code {code}")]
+    Exit { code: i32 },
+    #[error("ended by signal {signal}")]
+    Signal { signal: i32 },
+    #[error("{0}")]
+    Output(std::io::Error),
+}

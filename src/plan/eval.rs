@@ -1,0 +1,361 @@
+//! Values of expressions: [`Expr`] → [`Value`].
+
+use std::cell::{OnceCell, RefCell};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text, TextPiece};
+use super::{errors, functions};
+use crate::check::Program;
+use crate::check::functions::Function;
+use crate::check::program::{self, Expr, ExprKind, Part, SecretId, ValueId};
+use crate::check::types::Type;
+use crate::diag::Diagnostic;
+use crate::syntax::ast::BinaryOperator;
+
+/// A value of the language.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    /// Of a `T?` that has none; an attribute with it is absent.
+    Unset,
+    String(String),
+    Int(i64),
+    Bool(bool),
+    Duration(Duration),
+    Size(u64),
+    List(Vec<Value>),
+    Map(IndexMap<String, Value>),
+    Secret(SecretId),
+    Registry(RegistryId),
+    Repository(RepositoryId),
+    Tag(Tag),
+    RegistryCache {
+        tag: Tag,
+        mode: CacheMode,
+    },
+    InlineCache,
+    /// Was reported.
+    Error,
+}
+
+/// Evaluates the expressions of one program, each param and let at most once.
+pub(super) struct Evaluator<'a> {
+    program: &'a Program,
+    inputs: &'a Inputs<'a>,
+    values: Vec<OnceCell<Value>>,
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    /// By name, so that a variable that is read twice is listed once.
+    read: RefCell<IndexMap<String, Input>>,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(program: &'a Program, inputs: &'a Inputs<'a>) -> Self {
+        Self {
+            program,
+            inputs,
+            values: program.values.iter().map(|_| OnceCell::new()).collect(),
+            diagnostics: RefCell::default(),
+            read: RefCell::default(),
+        }
+    }
+
+    pub(super) fn program(&self) -> &'a Program {
+        self.program
+    }
+
+    pub(super) fn inputs(&self) -> &'a Inputs<'a> {
+        self.inputs
+    }
+
+    pub(super) fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// What was found and what was read from outside.
+    pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Input>) {
+        (self.diagnostics.into_inner(), self.read.into_inner().into_values().collect())
+    }
+
+    /// The value of an expression whose every part is known before the run.
+    pub(super) fn value(&self, expr: &Expr) -> Value {
+        match &expr.kind {
+            ExprKind::String(parts) => self.string(parts),
+            ExprKind::Int(value) => Value::Int(*value),
+            ExprKind::Bool(value) => Value::Bool(*value),
+            ExprKind::Duration(value) => Value::Duration(*value),
+            ExprKind::Size(value) => Value::Size(*value),
+            ExprKind::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
+            ExprKind::Map(entries) => {
+                Value::Map(entries.iter().map(|(key, value)| (key.clone(), self.value(value))).collect())
+            }
+            ExprKind::Value(id) => self.named(*id),
+            ExprKind::Secret(id) => Value::Secret(*id),
+            ExprKind::Registry(id) => Value::Registry(RegistryId(id.0)),
+            ExprKind::Repository(id) => Value::Repository(RepositoryId(id.0)),
+            ExprKind::Call { function, arguments } => self.call(*function, arguments),
+            ExprKind::Tag { repository, tag } => self.tag(repository, tag),
+            ExprKind::RegistryCache { tag, mode } => self.registry_cache(tag, mode.as_deref()),
+            ExprKind::InlineCache => Value::InlineCache,
+            ExprKind::If { condition, then, otherwise } => match self.value(condition) {
+                Value::Bool(true) => self.value(then),
+                Value::Bool(false) => self.value(otherwise),
+                _ => Value::Error,
+            },
+            ExprKind::Not(inner) => match self.value(inner) {
+                Value::Bool(value) => Value::Bool(!value),
+                _ => Value::Error,
+            },
+            ExprKind::Binary { operator, left, right } => self.binary(*operator, left, right),
+            ExprKind::Text(inner) => match self.value(inner) {
+                Value::Int(value) => Value::String(value.to_string()),
+                Value::Bool(value) => Value::String(value.to_string()),
+                other => other,
+            },
+            ExprKind::Ref(_) | ExprKind::Digest(_) => {
+                self.report(errors::not_known_before_the_run(expr.span));
+                Value::Error
+            }
+            ExprKind::Image(_) | ExprKind::Error => Value::Error,
+        }
+    }
+
+    /// The value of a text that may hold what only the run knows.
+    pub(super) fn text(&self, expr: &Expr) -> Text {
+        let mut text = Text::default();
+        self.append(expr, &mut text);
+        text
+    }
+
+    fn append(&self, expr: &Expr, text: &mut Text) {
+        match &expr.kind {
+            ExprKind::Ref(id) => text.0.push(TextPiece::Ref(ImageId(id.0))),
+            ExprKind::Digest(id) => text.0.push(TextPiece::Digest(ImageId(id.0))),
+            ExprKind::String(parts) => {
+                for part in parts {
+                    match part {
+                        Part::Text(literal) => text.push_literal(literal),
+                        Part::Hole(expr) => self.append(expr, text),
+                    }
+                }
+            }
+            ExprKind::If { condition, then, otherwise } => match self.value(condition) {
+                Value::Bool(true) => self.append(then, text),
+                Value::Bool(false) => self.append(otherwise, text),
+                _ => {}
+            },
+            _ => {
+                if let Value::String(literal) = self.value(expr) {
+                    text.push_literal(&literal);
+                }
+            }
+        }
+    }
+
+    /// A shell script: the holes that are written in it become words.
+    pub(super) fn script(&self, expr: &Expr) -> Vec<ScriptPiece> {
+        let ExprKind::String(parts) = &expr.kind else {
+            let text = self.text(expr);
+            let literal = |piece| match piece {
+                TextPiece::Literal(script) => ScriptPiece::Script(script),
+                deferred => ScriptPiece::Word(Text(vec![deferred])),
+            };
+            return text.0.into_iter().map(literal).collect();
+        };
+        let piece = |part: &Part| match part {
+            Part::Text(script) => ScriptPiece::Script(script.clone()),
+            Part::Hole(expr) => ScriptPiece::Word(self.text(expr)),
+        };
+        parts.iter().map(piece).collect()
+    }
+
+    fn string(&self, parts: &[Part]) -> Value {
+        let mut text = String::new();
+        for part in parts {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Hole(expr) => match self.value(expr) {
+                    Value::String(value) => text.push_str(&value),
+                    _ => return Value::Error,
+                },
+            }
+        }
+        Value::String(text)
+    }
+
+    fn named(&self, id: ValueId) -> Value {
+        let Some((cell, item)) = self.values.get(id.0).zip(self.program.values.get(id.0)) else {
+            return Value::Error;
+        };
+        cell.get_or_init(|| match item.param {
+            Some(_) => self.param(item),
+            None => item.expr.as_ref().map_or(Value::Error, |expr| self.value(expr)),
+        })
+        .clone()
+    }
+
+    /// Evaluates every param and let, so that each is checked even where nothing uses it.
+    pub(super) fn all_values(&self) {
+        for index in 0..self.program.values.len() {
+            self.named(ValueId(index));
+        }
+    }
+
+    fn param(&self, item: &program::Value) -> Value {
+        let name = &item.name.value;
+        let given = self.inputs.params.get(name);
+        let value = match (given, &item.expr) {
+            (Some(given), _) => match parse(given, &item.ty) {
+                Some(value) => value,
+                None => {
+                    self.report(errors::bad_param_value(&item.name, given, &item.ty));
+                    return Value::Error;
+                }
+            },
+            (None, Some(default)) => self.value(default),
+            (None, None) => {
+                self.report(errors::missing_param(&item.name));
+                return Value::Error;
+            }
+        };
+        let source = if given.is_some() { "command line" } else { "default" };
+        self.note(format!("param {name}"), shown(&value), source);
+        self.check_param_rules(item, &value, source);
+        value
+    }
+
+    fn check_param_rules(&self, item: &program::Value, value: &Value, source: &str) {
+        let Some((rules, Value::String(text))) = item.param.as_ref().zip(Some(value)) else { return };
+        if let Some(Value::List(allowed)) = rules.oneof.as_ref().map(|oneof| self.value(oneof)) {
+            if !allowed.contains(value) {
+                let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
+                self.report(errors::param_not_one_of(&item.name, text, &allowed, source));
+            }
+        }
+        if let (Some(expr), Some(Value::String(pattern))) =
+            (&rules.matches, rules.matches.as_ref().map(|matches| self.value(matches)))
+        {
+            match regex::Regex::new(&format!("^(?:{pattern})$")) {
+                Ok(regex) if regex.is_match(text) => {}
+                Ok(_) => self.report(errors::param_does_not_match(&item.name, text, &pattern, expr.span)),
+                Err(_) => self.report(errors::bad_pattern(&pattern, expr.span)),
+            }
+        }
+    }
+
+    fn note(&self, name: String, value: Option<String>, source: &'static str) {
+        self.read.borrow_mut().entry(name.clone()).or_insert(Input { name, value, source });
+    }
+
+    fn call(&self, function: Function, arguments: &[Expr]) -> Value {
+        let arguments: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
+        if let (Function::Env, [Value::String(name)]) = (function, arguments.as_slice()) {
+            let value = self.inputs.environment.var(name);
+            self.note(format!("env(\"{name}\")"), value.clone(), "environment");
+            return value.map_or(Value::Unset, Value::String);
+        }
+        functions::apply(function, &arguments)
+    }
+
+    fn tag(&self, repository: &Expr, tag: &Expr) -> Value {
+        let (Value::Repository(repository), Value::String(text)) = (self.value(repository), self.value(tag))
+        else {
+            return Value::Error;
+        };
+        if let Some(problem) = super::rules::tag_problem(&text) {
+            self.report(errors::bad_tag(&text, tag.span, &problem));
+            return Value::Error;
+        }
+        Value::Tag(Tag { repository, tag: text })
+    }
+
+    fn registry_cache(&self, tag: &Expr, mode: Option<&Expr>) -> Value {
+        let Value::Tag(tag) = self.value(tag) else { return Value::Error };
+        let mode = match mode.map(|expr| (expr.span, self.value(expr))) {
+            None => CacheMode::Min,
+            Some((_, Value::String(text))) if text == "min" => CacheMode::Min,
+            Some((_, Value::String(text))) if text == "max" => CacheMode::Max,
+            Some((span, Value::String(text))) => {
+                self.report(errors::not_a_choice("a cache mode", &text, span, &["min", "max"]));
+                return Value::Error;
+            }
+            Some(_) => return Value::Error,
+        };
+        Value::RegistryCache { tag, mode }
+    }
+
+    fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr) -> Value {
+        let first = self.value(left);
+        match (operator, &first) {
+            // A value that was reported stays one.
+            (_, Value::Error) => Value::Error,
+            (BinaryOperator::Default, Value::Unset) => self.value(right),
+            (BinaryOperator::Default, _) => first,
+            (BinaryOperator::And, Value::Bool(false)) | (BinaryOperator::Or, Value::Bool(true)) => first,
+            (BinaryOperator::And | BinaryOperator::Or, _) => self.value(right),
+            (BinaryOperator::Equal, _) => self.equal(&first, right, true),
+            (BinaryOperator::NotEqual, _) => self.equal(&first, right, false),
+            (BinaryOperator::Concat, _) => match (first, self.value(right)) {
+                (Value::List(mut items), Value::List(more)) => {
+                    items.extend(more);
+                    Value::List(items)
+                }
+                _ => Value::Error,
+            },
+        }
+    }
+
+    fn equal(&self, left: &Value, right: &Expr, wanted: bool) -> Value {
+        match self.value(right) {
+            Value::Error => Value::Error,
+            right => Value::Bool((*left == right) == wanted),
+        }
+    }
+
+    /// Whether a value can differ from run to run: it comes from a param or the environment.
+    pub(super) fn varies(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Value(id) => self.program.values.get(id.0).is_some_and(|item| {
+                item.param.is_some() || item.expr.as_ref().is_some_and(|expr| self.varies(expr))
+            }),
+            ExprKind::Call { function: Function::Env, .. } => true,
+            _ => expr.children().into_iter().any(|child| self.varies(child)),
+        }
+    }
+}
+
+impl Text {
+    fn push_literal(&mut self, more: &str) {
+        match self.0.last_mut() {
+            Some(TextPiece::Literal(text)) => text.push_str(more),
+            _ => self.0.push(TextPiece::Literal(more.to_owned())),
+        }
+    }
+}
+
+/// A value as a plan shows it, if it is a simple one.
+fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Duration(duration) => Some(format!("{duration:?}")),
+        Value::List(items) => Some(items.iter().filter_map(shown).collect::<Vec<_>>().join(",")),
+        _ => None,
+    }
+}
+
+/// A param's value from the command line.
+fn parse(text: &str, ty: &Type) -> Option<Value> {
+    match ty {
+        Type::String => Some(Value::String(text.to_owned())),
+        Type::Int => text.parse().ok().map(Value::Int),
+        Type::Bool => text.parse().ok().map(Value::Bool),
+        Type::Duration => functions::duration(text).map(Value::Duration),
+        Type::List(_) => {
+            let items = text.split(',').filter(|item| !item.is_empty());
+            Some(Value::List(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
+        _ => None,
+    }
+}

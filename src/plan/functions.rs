@@ -1,0 +1,100 @@
+//! What the built-in functions compute. Their arguments have the types of [`Function::signature`].
+
+use std::time::Duration;
+
+use super::eval::Value;
+use crate::check::functions::Function;
+
+/// The longest text that `slug` makes: a tag's limit.
+const SLUG_LIMIT: usize = 128;
+/// How many characters `short` keeps: what git shows of a commit id.
+const SHORT: usize = 7;
+
+pub(super) fn apply(function: Function, arguments: &[Value]) -> Value {
+    match (function, arguments) {
+        (Function::Lower, [Value::String(text)]) => Value::String(text.to_lowercase()),
+        (Function::Upper, [Value::String(text)]) => Value::String(text.to_uppercase()),
+        (Function::Trim, [Value::String(text)]) => Value::String(text.trim().to_owned()),
+        (Function::Slug, [Value::String(text)]) => Value::String(slug(text)),
+        (Function::Short, [Value::String(text)]) => Value::String(text.chars().take(SHORT).collect()),
+        (Function::Replace, [Value::String(text), Value::String(from), Value::String(to)]) => {
+            Value::String(text.replace(from.as_str(), to))
+        }
+        (Function::StartsWith, [Value::String(text), Value::String(start)]) => {
+            Value::Bool(text.starts_with(start.as_str()))
+        }
+        (Function::EndsWith, [Value::String(text), Value::String(end)]) => {
+            Value::Bool(text.ends_with(end.as_str()))
+        }
+        (Function::Contains, [Value::String(text), Value::String(part)]) => {
+            Value::Bool(text.contains(part.as_str()))
+        }
+        (Function::Join, [Value::List(items), Value::String(separator)]) => {
+            let texts = items.iter().filter_map(|item| match item {
+                Value::String(text) => Some(text.as_str()),
+                _ => None,
+            });
+            Value::String(texts.collect::<Vec<_>>().join(separator))
+        }
+        (Function::Split, [Value::String(text), Value::String(separator)]) => {
+            Value::List(text.split(separator.as_str()).map(|part| Value::String(part.to_owned())).collect())
+        }
+        _ => Value::Error,
+    }
+}
+
+/// A text as a tag: lower case, other characters than `a-z 0-9 . _ -` as one `-`, none of them at the start.
+fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for character in text.chars().flat_map(char::to_lowercase) {
+        if character.is_ascii_alphanumeric() || character == '_' {
+            slug.push(character);
+        } else if !slug.is_empty() && !slug.ends_with(['-', '.']) {
+            slug.push(if character == '.' { '.' } else { '-' });
+        }
+    }
+    slug.truncate(SLUG_LIMIT);
+    slug.trim_end_matches(['-', '.']).to_owned()
+}
+
+/// `300ms`, `90s`, `5m`, `2h`, `7d`
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|character: char| !character.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(60 * 60).map(Duration::from_secs),
+        "d" => number.checked_mul(24 * 60 * 60).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, slug};
+
+    #[test]
+    fn slugs_are_tags() {
+        for (text, expected) in [
+            ("feature/Login page", "feature-login-page"),
+            ("v1.2.3", "v1.2.3"),
+            ("//--x--//", "x"),
+            ("Ünïcode", "n-code"),
+            ("", ""),
+        ] {
+            assert_eq!(slug(text), expected, "{text}");
+        }
+        assert_eq!(slug(&"a".repeat(300)).len(), 128);
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("5m"), Some(std::time::Duration::from_secs(300)));
+        assert_eq!(duration("5"), None);
+        assert_eq!(duration("5min"), None);
+        assert_eq!(duration("99999999999999999999d"), None);
+    }
+}

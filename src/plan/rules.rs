@@ -1,0 +1,119 @@
+//! What registries accept as names and tags.
+
+/// What is wrong with a tag, in words that follow "`TAG` is not a tag: ".
+///
+/// The rule is that of the OCI distribution specification: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+pub(super) fn tag_problem(tag: &str) -> Option<String> {
+    if tag.is_empty() {
+        return Some("it is empty".to_owned());
+    }
+    if tag.len() > 128 {
+        return Some(format!("it has {} characters, 128 are allowed", tag.len()));
+    }
+    let allowed = |index: usize, character: char| {
+        character.is_ascii_alphanumeric() || character == '_' || (index > 0 && matches!(character, '.' | '-'))
+    };
+    bad_character(tag, allowed)
+}
+
+/// What is wrong with the name of a repository.
+///
+/// Lower-case words joined by `.`, `_`, `__` or dashes, in parts joined by `/`; at most 255 characters with the host
+/// for any registry (OCI distribution specification), 2 to 256 for Amazon ECR.
+pub(super) fn repository_name_problem(name: &str, ecr: bool) -> Option<String> {
+    let length = name.len();
+    if ecr && !(2..=256).contains(&length) {
+        return Some(format!("it has {length} characters, Amazon ECR takes 2 to 256"));
+    }
+    if length > 255 {
+        return Some(format!("it has {length} characters, 255 are allowed"));
+    }
+    let allowed = |_, character: char| matches!(character, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
+    bad_character(name, allowed).or_else(|| {
+        let part = name.split('/').find(|part| !is_name_part(part))?;
+        Some(if part.is_empty() {
+            "a part between slashes is empty".to_owned()
+        } else {
+            format!("`{part}` does not start and end with a letter or digit, or repeats a separator")
+        })
+    })
+}
+
+fn is_name_part(part: &str) -> bool {
+    let alphanumeric = |character: char| character.is_ascii_alphanumeric();
+    let separators = part.split(alphanumeric).filter(|separator| !separator.is_empty());
+    let valid =
+        |separator: &str| matches!(separator, "." | "_" | "__") || separator.chars().all(|c| c == '-');
+    part.starts_with(alphanumeric) && part.ends_with(alphanumeric) && separators.into_iter().all(valid)
+}
+
+fn bad_character(text: &str, allowed: impl Fn(usize, char) -> bool) -> Option<String> {
+    let (index, character) =
+        text.chars().enumerate().find(|(index, character)| !allowed(*index, *character))?;
+    Some(format!("`{}` is at position {}", character.escape_default(), index + 1))
+}
+
+/// Whether a text is `os/architecture` or `os/architecture/variant`.
+pub(super) fn is_platform(text: &str) -> bool {
+    let parts: Vec<_> = text.split('/').collect();
+    let word =
+        |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    // What `uname` calls these two is not what images call them.
+    (2..=3).contains(&parts.len())
+        && parts.iter().all(word)
+        && !text.contains("x86")
+        && !text.contains("aarch64")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags() {
+        for (tag, problem) in [
+            ("latest", None),
+            ("_a.b-c", None),
+            ("feature/x", Some("`/` is at position 8")),
+            (".a", Some("`.` is at position 1")),
+            ("", Some("it is empty")),
+            ("é", Some("`\\u{e9}` is at position 1")),
+        ] {
+            assert_eq!(tag_problem(tag).as_deref(), problem, "{tag}");
+        }
+        assert!(tag_problem(&"a".repeat(128)).is_none());
+        assert!(tag_problem(&"a".repeat(129)).is_some());
+    }
+
+    #[test]
+    fn repository_names() {
+        for (name, fine) in [
+            ("my-lambda", true),
+            ("team/app__x", true),
+            ("a--b", true),
+            ("a", true),
+            ("My_Lambda", false),
+            ("a..b", false),
+            ("a/", false),
+            ("-a", false),
+            ("", false),
+        ] {
+            assert_eq!(repository_name_problem(name, false).is_none(), fine, "{name}");
+        }
+        assert!(repository_name_problem("a", true).is_some());
+    }
+
+    #[test]
+    fn platforms() {
+        for (text, fine) in [
+            ("linux/amd64", true),
+            ("linux/arm/v7", true),
+            ("amd64", false),
+            ("linux/", false),
+            ("linux/x86_64", false),
+            ("linux/aarch64", false),
+        ] {
+            assert_eq!(is_platform(text), fine, "{text}");
+        }
+    }
+}
