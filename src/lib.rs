@@ -1,9 +1,46 @@
-//! placeholder
+//! cachelang: a small declarative language for cached container image builds.
+//!
+//! A `.cachefile` describes images, cache sources, tags and pipeline waves. The library takes it through four stages,
+//! each with a type of its own:
+//!
+//! ```text
+//! text ──syntax::parse──▶ ast::File ──check::check──▶ Program ──plan::plan──▶ Plan ──run::run──▶ Report
+//! ```
+//!
+//! The first three report [`diag::Diagnostic`]s and touch nothing outside; [`run::run`] works through the plan with
+//! a [`host::Host`]: an engine that builds and pushes, registries, commands, and an observer of what happens.
+//!
+//! ```
+//! use cachelang::source::SourceMap;
+//!
+//! let mut sources = SourceMap::new();
+//! let file = sources.add(".cachefile", ".cachefile", "cachelang 1\nlet region = \"eu-west-1\"\n");
+//! let (_program, diagnostics) = cachelang::check(&sources, file);
+//! assert_eq!(diagnostics[0].message, "value `region` is never used");
+//! ```
 
+pub mod buildkit;
 pub mod cache;
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod diag;
 pub mod host;
+pub mod load;
 pub mod plan;
+pub mod registry;
+pub mod run;
 pub mod source;
 pub mod syntax;
+
+use diag::Diagnostic;
+use source::{FileId, SourceMap};
+
+/// Parses and checks one file. The diagnostics are sorted; the program may be planned if none of them is an error.
+pub fn check(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnostic>) {
+    let (ast, mut diagnostics) = syntax::parse(sources, file);
+    let (program, found) = check::check(&ast);
+    diagnostics.extend(found);
+    diag::sort(&mut diagnostics);
+    (program, diagnostics)
+}

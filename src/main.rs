@@ -1,1 +1,7 @@
-fn main() {}
+//! The command `cachelang`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cachelang::cli::main()
+}

@@ -1,0 +1,134 @@
+//! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
+//! library.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
+
+mod progress;
+mod run;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// The pipeline failed.
+const FAILED: u8 = 1;
+/// The file or the command line is wrong; clap uses the same.
+const WRONG: u8 = 2;
+/// Interrupted by Ctrl-C or SIGTERM.
+const INTERRUPTED: u8 = 130;
+
+/// Cached container image builds and pushes, described in a `.cachefile`.
+#[derive(Debug, Parser)]
+#[command(name = "cachelang", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Say more; twice for the conversation with the engine
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cachelang run                          run the pipeline of this folder
+  cachelang run -f deploy/.cachefile     of another file
+  cachelang run --param commit=abc123    with a value for a param
+
+Environment:
+  DOCKER_HOST    the Docker Engine (default: unix:///var/run/docker.sock)
+  DOCKER_CONFIG  the folder of Docker's config.json with registry logins (default: ~/.docker)
+  NO_COLOR       no colours
+
+Exit codes:
+  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the file, build its images, push their tags and run its commands
+    #[command(after_help = "\
+Examples:
+  cachelang run
+  cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
+  cachelang run --progress plain 2> build.log")]
+    Run(RunArgs),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The file to run [default: the `.cachefile` here or in the nearest parent folder]
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// A value for a `param` of the file; may be repeated
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    params: Vec<(String, String)>,
+
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    progress: Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Progress {
+    /// `tty` on a terminal, else `plain`
+    Auto,
+    /// A live line for each running step
+    Tty,
+    /// A line for each thing that happened
+    Plain,
+    /// Only the output of commands, the table and errors
+    Quiet,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime ({error})");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let code = match cli.command {
+        Command::Run(args) => runtime.block_on(run::run(&args)),
+    };
+    // A build that was given up may still have a file open; there is nothing left to wait for.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let filter = match verbose {
+        0 => "off",
+        1 => "cachelang=debug",
+        _ => "cachelang=trace,tonic=debug,bollard=debug,oci_client=debug,aws_config=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(console::colors_enabled_stderr())
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,64 @@
+//! Progress as plain lines, for logs.
+
+use indicatif::HumanBytes;
+
+use super::{RunObserver, print_output};
+use crate::cli::table::seconds;
+use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
+
+/// A line on standard error for each thing that happened, with the image or wave it belongs to.
+pub(super) struct Plain;
+
+impl Observer for Plain {
+    fn observe(&self, event: &Event) {
+        if let Event::CommandOutput { stream, line, .. } = event {
+            return print_output(*stream, line);
+        }
+        if let Some(line) = line(event) {
+            eprintln!("{line}");
+        }
+    }
+}
+
+impl RunObserver for Plain {}
+
+/// The words for an event, `None` for those that a log does not need.
+pub(super) fn line(event: &Event) -> Option<String> {
+    let line = match event {
+        Event::WaveStarted { wave } => format!("wave {wave}"),
+        Event::WaveSkipped { wave, reason } => format!("wave {wave}: skipped, {reason}"),
+        Event::BuildStarted { image } => format!("  {image}: building"),
+        Event::Build { image, progress: BuildProgress::Step(step) } => format!("  {image}: {}", ended(step)?),
+        Event::Build { image, progress: BuildProgress::Output { line, .. } } => format!("  {image}: │ {line}"),
+        Event::Build { image, progress: BuildProgress::Warning(text) } => format!("  {image}: warning: {text}"),
+        Event::BuildFinished { image, built, elapsed } => {
+            let (cached, all) = (built.cached(), built.steps.len());
+            format!("  {image}: built in {}, {cached} of {all} steps cached", seconds(*elapsed))
+        }
+        Event::BuildFailed { image, elapsed } => format!("  {image}: failed after {}", seconds(*elapsed)),
+        Event::PushStarted { image, reference } => format!("  {image}: pushing {reference}"),
+        Event::PushFinished { image, reference, bytes, elapsed, .. } => {
+            format!("  {image}: pushed {reference} in {}, sent {}", seconds(*elapsed), HumanBytes(*bytes))
+        }
+        Event::PushFailed { image, reference, elapsed } => {
+            format!("  {image}: pushing {reference} failed after {}", seconds(*elapsed))
+        }
+        Event::CommandStarted { command, .. } => format!("  $ {command}"),
+        Event::CommandFinished { command, succeeded, elapsed, .. } => {
+            let how = if *succeeded { "done in" } else { "failed after" };
+            format!("  $ {command}: {how} {}", seconds(*elapsed))
+        }
+        Event::Push { .. } | Event::CommandOutput { .. } => return None,
+    };
+    Some(line)
+}
+
+/// A step that has ended; internal work is only shown when it failed.
+fn ended(step: &BuildStep) -> Option<String> {
+    match step.state {
+        StepState::Cached if step.instruction => Some(format!("{} cached", step.name)),
+        StepState::Executed if step.instruction => Some(format!("{} done in {}", step.name, seconds(step.elapsed))),
+        StepState::Failed if step.instruction => Some(format!("{} failed", step.name)),
+        _ => None,
+    }
+}

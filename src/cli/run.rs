@@ -1,0 +1,162 @@
+//! `cachelang run`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::progress;
+use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
+use crate::buildkit::{Address, DockerEngine};
+use crate::diag::{self, Diagnostic, has_errors, render};
+use crate::host::Host;
+use crate::host::commands::LocalCommands;
+use crate::load::{self, ProcessEnvironment};
+use crate::plan::{self, Environment, Inputs, Plan};
+use crate::registry::Registries;
+use crate::run::{Outcome, RunError};
+use crate::source::SourceMap;
+
+/// Runs the pipeline and returns the exit code.
+pub(super) async fn run(args: &RunArgs) -> u8 {
+    let plan = match prepare(args) {
+        Ok(plan) => plan,
+        Err(code) => return code,
+    };
+    let address = match engine_address() {
+        Ok(address) => address,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return FAILED;
+        }
+    };
+    let progress = progress::observer(args.progress);
+    let host = Host::new(
+        Arc::new(DockerEngine::new(address)),
+        Arc::new(Registries::new()),
+        Arc::new(LocalCommands),
+        progress.clone(),
+    );
+    let cancelled = CancellationToken::new();
+    let signals = tokio::spawn(cancel_on_signal(cancelled.clone()));
+    let report = crate::run::run(&plan, &host, &cancelled).await;
+    signals.abort();
+    progress.finish();
+    if let Some(table) = table::images(&report) {
+        println!("\n{table}");
+    }
+    match &report.outcome {
+        Outcome::Done => 0,
+        Outcome::Failed(errors) => {
+            errors.iter().for_each(show_error);
+            FAILED
+        }
+        Outcome::Cancelled => {
+            eprintln!("interrupted: running builds and commands were stopped");
+            INTERRUPTED
+        }
+    }
+}
+
+/// Everything before the run: the exit code if there is nothing to run.
+fn prepare(args: &RunArgs) -> Result<Plan, u8> {
+    let (path, name) = locate(args.file.as_deref())?;
+    let mut sources = SourceMap::new();
+    let (file, mut diagnostics) = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
+    if has_errors(&diagnostics) {
+        show_diagnostics(&sources, &diagnostics);
+        return Err(WRONG);
+    }
+    let (program, found) = crate::check(&sources, file);
+    diagnostics.extend(found);
+    if has_errors(&diagnostics) {
+        show_diagnostics(&sources, &diagnostics);
+        return Err(WRONG);
+    }
+    let params: IndexMap<_, _> = args.params.iter().cloned().collect();
+    if let Some((name, similar)) = plan::unknown_params(&program, &params).into_iter().next() {
+        eprintln!("error: no param named `{name}`");
+        if let Some(similar) = similar {
+            eprintln!("  help: a param with a similar name exists: `{similar}`");
+        }
+        return Err(WRONG);
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let inputs = Inputs { params: &params, environment: &ProcessEnvironment, folder };
+    let planned = plan::plan(&program, &inputs);
+    let (plan, found) = match planned {
+        Ok((plan, warnings)) => (Some(plan), warnings),
+        Err(found) => (None, found),
+    };
+    diagnostics.extend(found);
+    diag::sort(&mut diagnostics);
+    show_diagnostics(&sources, &diagnostics);
+    plan.ok_or(WRONG)
+}
+
+/// The absolute path of the file and what messages call it.
+fn locate(file: Option<&Path>) -> Result<(PathBuf, String), u8> {
+    let here = std::env::current_dir().map_err(|error| wrong(&error))?;
+    match file {
+        Some(file) => Ok((here.join(file), file.display().to_string())),
+        None => {
+            let path = load::find(&here).map_err(|error| wrong(&error))?;
+            let shown = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+            Ok((path, shown))
+        }
+    }
+}
+
+fn wrong(error: &dyn std::error::Error) -> u8 {
+    eprintln!("error: {error}");
+    WRONG
+}
+
+/// The Docker Engine that `DOCKER_HOST` names, else the local one.
+fn engine_address() -> Result<Address, String> {
+    match ProcessEnvironment.var("DOCKER_HOST") {
+        Some(text) => text.parse().map_err(|error| format!("DOCKER_HOST: {error}")),
+        None => Ok(Address::default()),
+    }
+}
+
+/// Cancels the run at the first signal; at the second the process ends at once.
+async fn cancel_on_signal(cancelled: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    for again in [false, true] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if again {
+            std::process::exit(INTERRUPTED.into());
+        }
+        cancelled.cancel();
+    }
+}
+
+fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        eprint!("{}", render::human(sources, diagnostics, render::Style::stderr()));
+    }
+}
+
+/// One failure, as the person reads it who is called at night: what failed, its last words, what to do.
+fn show_error(error: &RunError) {
+    eprintln!("\n{} {error}", console::style("error:").for_stderr().red().bold());
+    if !error.output().is_empty() {
+        eprintln!("  its last lines:");
+        for line in error.output() {
+            eprintln!("  │ {line}");
+        }
+    }
+    if let Some(help) = error.help() {
+        eprintln!("  {} {help}", console::style("help:").for_stderr().cyan());
+    }
+}

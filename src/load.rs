@@ -1,0 +1,83 @@
+//! Finds a `.cachefile` and reads it into a [`SourceMap`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Code, Diagnostic};
+use crate::plan::{Environment, PathKind};
+use crate::source::{FileId, SourceMap, Span};
+
+/// The name of the file that describes a pipeline.
+pub const FILE_NAME: &str = ".cachefile";
+
+/// Why there is no text to check.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    #[error("no `{FILE_NAME}` in {} or a folder above", .0.display())]
+    NotFound(PathBuf),
+    #[error("cannot read {} ({cause})", .path.display())]
+    Unreadable { path: PathBuf, cause: io::Error },
+    #[error("{} has {size} bytes; the limit is {}", .path.display(), SourceMap::MAX_FILE_BYTES)]
+    TooLarge { path: PathBuf, size: usize },
+}
+
+/// The `.cachefile` of a folder or of the nearest folder above it.
+///
+/// # Errors
+/// [`LoadError::NotFound`] if there is none.
+pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
+    let mut candidates = folder.ancestors().map(|ancestor| ancestor.join(FILE_NAME));
+    candidates.find(|path| path.is_file()).ok_or_else(|| LoadError::NotFound(folder.to_owned()))
+}
+
+/// Reads a file; `name` is what messages call it. Bytes that are not UTF-8 are a diagnostic with a position.
+///
+/// # Errors
+/// [`LoadError`] if there is no text at all.
+pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<(FileId, Vec<Diagnostic>), LoadError> {
+    let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
+    if bytes.len() > SourceMap::MAX_FILE_BYTES {
+        return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let file = sources.add(name, path, &text);
+    let diagnostics = std::str::from_utf8(&bytes).err().map(|_| not_utf8(sources, file));
+    Ok((file, diagnostics.into_iter().collect()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where source files are read")]
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+fn not_utf8(sources: &SourceMap, file: FileId) -> Diagnostic {
+    let text = sources.file(file).text();
+    let replaced = char::REPLACEMENT_CHARACTER;
+    let at = text.find(replaced).unwrap_or(text.len());
+    let end = (at + replaced.len_utf8()).min(text.len());
+    Diagnostic::new(Code::ControlCharacter, "the file is not valid UTF-8", Span::new(file, at..end), "not UTF-8")
+        .with_help("save the file with the encoding UTF-8")
+}
+
+/// The environment and the file system of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "the one place where `env(…)` is read")]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn path_kind(&self, path: &Path) -> Option<PathKind> {
+        let metadata = path.metadata().ok()?;
+        Some(if metadata.is_dir() {
+            PathKind::Folder
+        } else if metadata.is_file() {
+            PathKind::File
+        } else {
+            PathKind::Other
+        })
+    }
+}

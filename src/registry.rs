@@ -1,0 +1,205 @@
+//! Registries: any OCI registry over the distribution API, and Amazon ECR.
+//!
+//! [`Registries`] finds credentials, checks them, creates repositories where the file says so, and reads back what a
+//! push has left in a registry. The layers themselves are sent by the engine that built them.
+
+mod credentials;
+#[cfg(feature = "ecr")]
+mod ecr;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use indexmap::IndexMap;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::manifest::OciManifest;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference};
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::host::{Credentials, Layer, Manifest, Registry, RegistryError};
+use crate::plan::{self, RegistryKind};
+
+/// The tag that is asked for to find out whether a registry answers and takes the credentials. It need not exist.
+const PROBE_TAG: &str = "latest";
+
+/// Registries over the network. Credentials are looked up once for each registry item of the file.
+#[derive(Default)]
+pub struct Registries {
+    found: Mutex<IndexMap<String, Arc<OnceCell<Found>>>>,
+}
+
+/// Credentials with where they came from, for messages.
+#[derive(Debug, Clone)]
+struct Found {
+    credentials: Option<Credentials>,
+    origin: String,
+}
+
+impl Registries {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    async fn credentials(&self, registry: &plan::Registry) -> Result<Found, RegistryError> {
+        let cell = Arc::clone(self.found.lock().await.entry(registry.name.clone()).or_default());
+        cell.get_or_try_init(|| find_credentials(registry)).await.cloned()
+    }
+}
+
+async fn find_credentials(registry: &plan::Registry) -> Result<Found, RegistryError> {
+    match &registry.kind {
+        RegistryKind::Oci { host, username, password, .. } => {
+            credentials::oci(host, username.as_deref(), password.as_ref()).await
+        }
+        #[cfg(feature = "ecr")]
+        RegistryKind::Ecr { region, profile, endpoint, account, .. } => {
+            ecr::login(account, region, profile.as_deref(), endpoint.as_deref()).await
+        }
+        #[cfg(not(feature = "ecr"))]
+        RegistryKind::Ecr { .. } => Err(RegistryError::Unsupported("Amazon ECR (feature `ecr`)")),
+    }
+}
+
+#[async_trait]
+impl Registry for Registries {
+    async fn prepare(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<Option<Credentials>, RegistryError> {
+        let found = self.credentials(registry).await?;
+        #[cfg(feature = "ecr")]
+        if let (RegistryKind::Ecr { account, region, profile, endpoint, .. }, true) =
+            (&registry.kind, repository.create)
+        {
+            ecr::ensure_repository(account, region, profile.as_deref(), endpoint.as_deref(), &repository.name)
+                .await?;
+        }
+        self.manifest(registry, repository, PROBE_TAG).await?;
+        Ok(found.credentials)
+    }
+
+    async fn manifest(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+        reference: &str,
+    ) -> Result<Option<Manifest>, RegistryError> {
+        let found = self.credentials(registry).await?;
+        let auth = match &found.credentials {
+            Some(found) => RegistryAuth::Basic(found.username.clone(), found.password.clone()),
+            None => RegistryAuth::Anonymous,
+        };
+        let image = if reference.starts_with("sha256:") {
+            Reference::with_digest(registry.host(), repository.name.clone(), reference.to_owned())
+        } else {
+            Reference::with_tag(registry.host(), repository.name.clone(), reference.to_owned())
+        };
+        let client = client(registry);
+        // A token for pushing tells now whether pushing is allowed.
+        let operation = oci_client::RegistryOperation::Push;
+        let failed = |error| failure(registry, &found.origin, &error);
+        client.auth(&image, &auth, operation).await.map_err(failed)?;
+        match client.pull_manifest(&image, &auth).await {
+            Ok((manifest, digest)) => Ok(Some(Manifest::new(digest, layers(manifest)))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+fn client(registry: &plan::Registry) -> Client {
+    let insecure = match &registry.kind {
+        RegistryKind::Oci { insecure, .. } => *insecure,
+        RegistryKind::Ecr { .. } => false,
+    };
+    let plain = insecure || is_loopback(&registry.host());
+    let protocol = if plain { ClientProtocol::Http } else { ClientProtocol::Https };
+    Client::new(ClientConfig { protocol, user_agent: "cachelang", ..ClientConfig::default() })
+}
+
+/// Registries of this machine are spoken to without TLS, as Docker Engines do.
+fn is_loopback(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn layers(manifest: OciManifest) -> Vec<Layer> {
+    match manifest {
+        OciManifest::Image(image) => {
+            let layer = |layer: oci_client::manifest::OciDescriptor| Layer {
+                digest: layer.digest,
+                size: u64::try_from(layer.size).unwrap_or_default(),
+            };
+            image.layers.into_iter().map(layer).collect()
+        }
+        OciManifest::ImageIndex(_) => Vec::new(),
+    }
+}
+
+fn is_absent(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::ImageManifestNotFoundError(_) => true,
+        OciDistributionError::ServerError { code: 404, .. } => true,
+        OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
+            matches!(error.code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound)
+        }),
+        _ => false,
+    }
+}
+
+fn failure(registry: &plan::Registry, origin: &str, error: &OciDistributionError) -> RegistryError {
+    let host = registry.host();
+    let cause = one_line(error);
+    match error {
+        OciDistributionError::RequestError(error) if !error.is_decode() => {
+            RegistryError::Unreachable { host, cause: root_cause(error) }
+        }
+        OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
+            RegistryError::Denied { host, origin: origin.to_owned(), cause }
+        }
+        OciDistributionError::RegistryError { envelope, .. }
+            if envelope.errors.iter().any(|error| {
+                matches!(error.code, OciErrorCode::Unauthorized | OciErrorCode::Denied)
+            }) =>
+        {
+            RegistryError::Denied { host, origin: origin.to_owned(), cause }
+        }
+        _ => RegistryError::Api { call: format!("reading from {host}"), cause },
+    }
+}
+
+fn one_line(error: &OciDistributionError) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The innermost cause: `Connection refused (os error 111)` and not "error sending request".
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (host, expected) in [
+            ("127.0.0.1:5000", true),
+            ("localhost:5000", true),
+            ("localhost", true),
+            ("[::1]:5000", true),
+            ("10.0.0.1:5000", false),
+            ("registry.example.com", false),
+            ("127.0.0.1.example.com", false),
+        ] {
+            assert_eq!(is_loopback(host), expected, "{host}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What makes a run fail.
+
+use std::time::Duration;
+
+use crate::host::{BuildError, CommandError, PushError, RegistryError};
+
+/// A failure of a run, with what was being done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    #[error("image `{image}` cannot be built: {source}")]
+    Engine { image: String, source: BuildError },
+    #[error("image `{image}` cannot be pushed to `{repository}`: {source}")]
+    Registry { image: String, repository: String, source: RegistryError },
+    #[error("image `{image}` was not built: {source}")]
+    Build { image: String, source: BuildError },
+    #[error("image `{image}` was not built: it took longer than its `timeout` of {limit:?}")]
+    BuildTimeout { image: String, limit: Duration },
+    #[error("image `{image}` was not pushed to `{reference}`: {source}")]
+    Push { image: String, reference: String, source: PushError },
+    #[error("image `{image}` was pushed, but `{reference}` names {found} in the registry and not {expected}")]
+    NotPublished { image: String, reference: String, expected: String, found: String },
+    #[error("image `{image}` was pushed, but `{reference}` cannot be read back: {source}")]
+    ReadBack { image: String, reference: String, source: RegistryError },
+    #[error("wave `{wave}`: `{command}` failed: {source}")]
+    Command { wave: String, command: String, source: CommandError },
+    #[error("wave `{wave}`: `{command}` took longer than its `timeout` of {limit:?}")]
+    CommandTimeout { wave: String, command: String, limit: Duration },
+}
+
+impl RunError {
+    /// The last lines that the failed step printed.
+    pub fn output(&self) -> &[String] {
+        match self {
+            RunError::Build { source: BuildError::Step { output, .. }, .. } => output,
+            _ => &[],
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            RunError::Engine { source: BuildError::Unreachable { address, .. }, .. } => Some(format!(
+                "start the Docker Engine, or set DOCKER_HOST to the address of another one (now {address})"
+            )),
+            RunError::Engine { source: BuildError::CacheExport { .. }, .. }
+            | RunError::Build { source: BuildError::CacheExport { .. }, .. } => Some(
+                "either write `to = [cache.inline()]`, or remove the `cache` block: caching is automatic".to_owned(),
+            ),
+            RunError::Build { source: BuildError::DiskFull(_), .. } => Some(
+                "free disk space where the engine keeps its data, for example with `docker system prune`".to_owned(),
+            ),
+            RunError::Build { source: BuildError::Step { cause, output, .. }, .. }
+                if cause.contains("no space left") || output.iter().any(|line| line.contains("No space left")) =>
+            {
+                Some("free disk space where the engine keeps its data, for example with `docker system prune`".to_owned())
+            }
+            RunError::Registry { source, .. } => registry_help(source),
+            RunError::Push { source: PushError::Denied { host, .. }, .. } => Some(denied_help(host)),
+            _ => None,
+        }
+    }
+}
+
+fn denied_help(host: &str) -> String {
+    format!("log in with `docker login {host}`, or give `username` and `password` in the `registry` item")
+}
+
+fn registry_help(error: &RegistryError) -> Option<String> {
+    match error {
+        RegistryError::Unreachable { host, .. } => {
+            Some(format!("check that a registry answers at {host}, and the `host` of the `registry` item"))
+        }
+        RegistryError::Denied { host, .. } => Some(denied_help(host)),
+        RegistryError::Credentials { .. } | RegistryError::Api { .. } | RegistryError::Unsupported(_) => None,
+    }
+}

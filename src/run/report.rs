@@ -1,0 +1,98 @@
+//! What a run did.
+
+use std::time::Duration;
+
+use super::RunError;
+use crate::host::Built;
+use crate::plan::{ImageId, Plan};
+
+/// The result of a run: how it ended, and what was done for each image and wave.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    pub outcome: Outcome,
+    /// In the order of the file; images that the run did not need are [`ImageReport::default`]-like.
+    pub images: Vec<ImageReport>,
+    pub waves: Vec<WaveReport>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    Done,
+    /// Why, in the order of the file; never empty.
+    Failed(Vec<RunError>),
+    Cancelled,
+}
+
+/// What was done for one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ImageReport {
+    pub name: String,
+    /// `None` until it is built.
+    pub built: Option<Built>,
+    pub build_time: Duration,
+    pub push_time: Duration,
+    /// Bytes of layers that were sent to the registry.
+    pub bytes_pushed: u64,
+    /// The references that were pushed.
+    pub pushed: Vec<String>,
+    /// `sha256:…` of the manifest, once it is in a registry.
+    pub digest: Option<String>,
+    /// `host/name@sha256:…`, once it is in a registry.
+    pub reference: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaveReport {
+    pub name: String,
+    pub state: WaveState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaveState {
+    /// Its `when` does not hold, or an earlier wave failed.
+    Skipped,
+    Started,
+    Done,
+    Failed,
+}
+
+impl Report {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let image = |image: &crate::plan::Image| ImageReport {
+            name: image.name.clone(),
+            built: None,
+            build_time: Duration::ZERO,
+            push_time: Duration::ZERO,
+            bytes_pushed: 0,
+            pushed: Vec::new(),
+            digest: None,
+            reference: None,
+        };
+        let wave = |wave: &crate::plan::Wave| WaveReport { name: wave.name.clone(), state: WaveState::Skipped };
+        Self {
+            outcome: Outcome::Cancelled,
+            images: plan.images.iter().map(image).collect(),
+            waves: plan.waves.iter().map(wave).collect(),
+        }
+    }
+
+    pub(super) fn image(&self, id: ImageId) -> &ImageReport {
+        self.images.get(id.0).expect("a report has every image of its plan")
+    }
+
+    pub(super) fn image_mut(&mut self, id: ImageId) -> &mut ImageReport {
+        self.images.get_mut(id.0).expect("a report has every image of its plan")
+    }
+
+    pub(super) fn set_wave(&mut self, index: usize, state: WaveState) {
+        if let Some(wave) = self.waves.get_mut(index) {
+            wave.state = state;
+        }
+    }
+}
