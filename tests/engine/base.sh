@@ -11,7 +11,7 @@ BASE_REPOSITORY=cachelang-base
 base_packages() { # PACKAGE…
   apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
     --no-replaces --no-enhances "$@" |
-    grep -E '^(lib|python3\.|python3-pip-whl|zlib1g|media-types|busybox-static)' | grep -v '^libperl' | sort -u
+    grep -E '^(lib|python3\.|python3-pip-whl|zlib1g|media-types|busybox-static|ca-certificates)' | grep -v '^libperl' | sort -u
 }
 
 # Makes $CACHE/base-KEY.tar.gz, should it not be there, and sets BASE_TAR.
@@ -47,7 +47,9 @@ base_rootfs() { # REQUIREMENTS DIR
   for deb in "$debs"/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" | tar --extract --keep-directory-symlink --directory "$root" || return
   done
-  rm -rf "$root"/usr/share/{doc,man,lintian,locale,bash-completion} "$root"/usr/lib/*/gconv "$root"/usr/lib/*/perl* \
+  # Newer pips read this file even when they need no network.
+  cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt" || return
+  rm -rf "$root"/usr/share/{ca-certificates,doc,man,lintian,locale,bash-completion} "$root"/usr/lib/*/gconv "$root"/usr/lib/*/perl* \
     "$root/usr/lib/$python/EXTERNALLY-MANAGED"
 
   for name in $("$root/bin/busybox" --list); do
