@@ -15,7 +15,11 @@ SUDO=()
 # A user's PATH lacks the folders of system programs on Debian.
 export PATH=$PATH:/usr/sbin:/sbin
 
-say() { printf '\n\033[1m== %s\033[0m\n' "$*" >&2; }
+say() {
+  local bold='' plain=''
+  [[ ! -t 2 ]] || bold=$'\033[1m' plain=$'\033[0m'
+  printf '\n%s== %s%s\n' "$bold" "$*" "$plain" >&2
+}
 note() { printf '   %s\n' "$*" >&2; }
 die() {
   printf 'error: %s\n' "$*" >&2
