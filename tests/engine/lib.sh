@@ -98,15 +98,15 @@ state_open() {
 
 # Stops and removes all that state_open's caller started. Runs on every exit.
 state_close() { # DIR
-  local dir=$1 file
+  local dir=$1 file pid
   trap '' HUP INT TERM # a second Ctrl-C must not leave half of it behind
   for file in "$dir"/pids/*; do
     [[ ! -s $file ]] || stop_pid "$dir" "$(<"$file")"
   done
   # dockerd killed hard leaves its containerd and its mounts behind.
-  file=$dir/exec/containerd/containerd.pid
-  [[ ! -s $file ]] || stop_pid "$dir" "$(<"$file")"
   if [[ -e $dir/bridge ]]; then
+    pid=$("${SUDO[@]}" cat "$dir/exec/containerd/containerd.pid" 2>/dev/null || true)
+    [[ -z $pid ]] || stop_pid "$dir" "$pid"
     awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
       while read -r file; do "${SUDO[@]}" umount -l "$file" || true; done
     "${SUDO[@]}" ip link delete "$(<"$dir/bridge")" 2>/dev/null || true
