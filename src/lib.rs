@@ -1,5 +1,6 @@
 //! placeholder
 
+pub mod buildkit;
 pub mod diag;
 pub mod source;
 pub mod syntax;
