@@ -204,3 +204,5 @@ fn is_gone(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) mod validator;
