@@ -1,6 +1,5 @@
 //! A Docker Engine as a [`Builder`].
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -120,10 +119,9 @@ impl Builder for DockerEngine {
 fn local_dirs(request: &BuildRequest) -> LocalDirs {
     let dockerfile = request.context.join(&request.dockerfile);
     let beside = dockerfile.parent().unwrap_or(Path::new(".")).to_owned();
-    LocalDirs::new(HashMap::from([
-        (solve::CONTEXT_DIR.to_owned(), request.context.clone()),
-        (solve::DOCKERFILE_DIR.to_owned(), beside),
-    ]))
+    LocalDirs::new()
+        .with_directory(solve::CONTEXT_DIR, &request.context)
+        .with_directory(solve::DOCKERFILE_DIR, beside)
 }
 
 /// Runs the solve with its status stream beside it. Dropping the future cancels the solve in the engine.

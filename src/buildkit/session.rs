@@ -49,7 +49,7 @@ impl Session {
         let services = Server::builder()
             .add_service(HealthServer::new(Serving))
             .add_service(AuthServer::new(auth))
-            .add_service(filesync.into_service());
+            .add_service(filesync.into_server());
         let serve = tokio::spawn(serve(services, far));
         let tunnel = tokio::spawn(tunnel(channel, id.clone(), near));
         Session { id, tasks: vec![serve.abort_handle(), tunnel.abort_handle()] }
