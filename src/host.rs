@@ -277,12 +277,11 @@ impl fmt::Debug for Credentials {
 #[async_trait]
 pub trait Commands: Send + Sync {
     /// Runs a command to its end; dropping the future ends the command. `output` is called with whole lines.
-    async fn run(
-        &self,
-        command: &CommandRequest,
-        output: &(dyn Fn(OutputStream, &str) + Send + Sync),
-    ) -> Result<(), CommandError>;
+    async fn run(&self, command: &CommandRequest, output: &OnLine) -> Result<(), CommandError>;
 }
+
+/// Receives the output of a command, line by line.
+pub type OnLine<'a> = dyn Fn(OutputStream, &str) + Send + Sync + 'a;
 
 /// A command with all its values.
 #[derive(Debug, Clone, PartialEq, Eq)]

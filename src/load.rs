@@ -35,7 +35,11 @@ pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
 ///
 /// # Errors
 /// [`LoadError`] if there is no text at all.
-pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<(FileId, Vec<Diagnostic>), LoadError> {
+pub fn load(
+    sources: &mut SourceMap,
+    path: &Path,
+    name: &str,
+) -> Result<(FileId, Vec<Diagnostic>), LoadError> {
     let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
     if bytes.len() > SourceMap::MAX_FILE_BYTES {
         return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
@@ -56,8 +60,13 @@ fn not_utf8(sources: &SourceMap, file: FileId) -> Diagnostic {
     let replaced = char::REPLACEMENT_CHARACTER;
     let at = text.find(replaced).unwrap_or(text.len());
     let end = (at + replaced.len_utf8()).min(text.len());
-    Diagnostic::new(Code::ControlCharacter, "the file is not valid UTF-8", Span::new(file, at..end), "not UTF-8")
-        .with_help("save the file with the encoding UTF-8")
+    Diagnostic::new(
+        Code::ControlCharacter,
+        "the file is not valid UTF-8",
+        Span::new(file, at..end),
+        "not UTF-8",
+    )
+    .with_help("save the file with the encoding UTF-8")
 }
 
 /// The environment and the file system of this process.

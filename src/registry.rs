@@ -74,8 +74,14 @@ impl Registry for Registries {
         if let (RegistryKind::Ecr { account, region, profile, endpoint, .. }, true) =
             (&registry.kind, repository.create)
         {
-            ecr::ensure_repository(account, region, profile.as_deref(), endpoint.as_deref(), &repository.name)
-                .await?;
+            ecr::ensure_repository(
+                account,
+                region,
+                profile.as_deref(),
+                endpoint.as_deref(),
+                &repository.name,
+            )
+            .await?;
         }
         self.manifest(registry, repository, PROBE_TAG).await?;
         Ok(found.credentials)
@@ -144,7 +150,10 @@ fn is_absent(error: &OciDistributionError) -> bool {
         OciDistributionError::ImageManifestNotFoundError(_) => true,
         OciDistributionError::ServerError { code: 404, .. } => true,
         OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
-            matches!(error.code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound)
+            matches!(
+                error.code,
+                OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound
+            )
         }),
         _ => false,
     }
@@ -161,9 +170,10 @@ fn failure(registry: &plan::Registry, origin: &str, error: &OciDistributionError
             RegistryError::Denied { host, origin: origin.to_owned(), cause }
         }
         OciDistributionError::RegistryError { envelope, .. }
-            if envelope.errors.iter().any(|error| {
-                matches!(error.code, OciErrorCode::Unauthorized | OciErrorCode::Denied)
-            }) =>
+            if envelope
+                .errors
+                .iter()
+                .any(|error| matches!(error.code, OciErrorCode::Unauthorized | OciErrorCode::Denied)) =>
         {
             RegistryError::Denied { host, origin: origin.to_owned(), cause }
         }

@@ -40,7 +40,10 @@ impl Auth for AuthService {
     }
 
     /// Unimplemented makes BuildKit fall back to `credentials`.
-    async fn fetch_token(&self, _: Request<FetchTokenRequest>) -> Result<Response<FetchTokenResponse>, Status> {
+    async fn fetch_token(
+        &self,
+        _: Request<FetchTokenRequest>,
+    ) -> Result<Response<FetchTokenResponse>, Status> {
         Err(Status::unimplemented("tokens are fetched by the engine"))
     }
 

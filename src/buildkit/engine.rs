@@ -19,7 +19,8 @@ use super::status::Progress;
 use super::transport::{Address, TransportError, chain};
 use super::{push, solve};
 use crate::host::{
-    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, PushError, PushProgress, PushRequest, Pushed,
+    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, PushError, PushProgress, PushRequest,
+    Pushed,
 };
 
 /// How long one request of the Docker API may take, in seconds. Builds and pushes do not go this way.
@@ -77,9 +78,12 @@ impl Builder for DockerEngine {
         let version = docker.version().await.map_err(|error| self.unreachable(&error))?;
         let info = docker.info().await.map_err(|error| self.unreachable(&error))?;
         // The containerd image store says so in `DriverStatus`; it is the one that can export registry caches.
-        let containerd_store = info.driver_status.iter().flatten().flatten().any(|value| {
-            value == "io.containerd.snapshotter.v1"
-        });
+        let containerd_store = info
+            .driver_status
+            .iter()
+            .flatten()
+            .flatten()
+            .any(|value| value == "io.containerd.snapshotter.v1");
         Ok(Engine::new(self.address.to_string(), version.version.unwrap_or_default(), containerd_store))
     }
 

@@ -69,7 +69,9 @@ impl Transfer {
                 layer.current = layer.total;
                 layer.sent = true;
             }
-            (Some(id), status) if status.starts_with("Layer already exists") || status.starts_with("Mounted") => {
+            (Some(id), status)
+                if status.starts_with("Layer already exists") || status.starts_with("Mounted") =>
+            {
                 self.layers.remove(&id);
             }
             // Both image stores end with `TAG: digest: sha256:… size: 123`; only graphdriver has it in `aux` too.
@@ -171,7 +173,13 @@ fn lost(error: &TransportError) -> PushError {
 fn failure(host: &str, message: &str) -> PushError {
     let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let (host, cause) = (host.to_owned(), message.trim().to_owned());
-    if has(&["unauthorized", "denied", "no basic auth credentials", "authentication required", "403 Forbidden"]) {
+    if has(&[
+        "unauthorized",
+        "denied",
+        "no basic auth credentials",
+        "authentication required",
+        "403 Forbidden",
+    ]) {
         PushError::Denied { host, cause }
     } else if has(&["connection refused", "no such host", "i/o timeout", "no route to host", "EOF"]) {
         PushError::Unreachable { host, cause }
@@ -214,7 +222,8 @@ mod tests {
     fn an_error_inside_the_stream_is_an_error() {
         let denied = r#"{"errorDetail":{"message":"denied: no"},"error":"denied: no"}"#;
         assert!(matches!(transfer(&[denied]), Err(PushError::Denied { .. })));
-        let refused = r#"{"error":"Get \"http://r.io/v2/\": dial tcp 127.0.0.1:9: connect: connection refused"}"#;
+        let refused =
+            r#"{"error":"Get \"http://r.io/v2/\": dial tcp 127.0.0.1:9: connect: connection refused"}"#;
         assert!(matches!(transfer(&[refused]), Err(PushError::Unreachable { .. })));
         let other = r#"{"error":"blob upload unknown"}"#;
         assert!(matches!(transfer(&[other]), Err(PushError::Engine(_))));

@@ -108,8 +108,12 @@ fn export(export: &CacheExport) -> CacheOptionsEntry {
                 CacheMode::Min => "min",
                 CacheMode::Max => "max",
             };
-            let attrs =
-                [("ref", reference.as_str()), ("mode", mode), ("image-manifest", "true"), ("oci-mediatypes", "true")];
+            let attrs = [
+                ("ref", reference.as_str()),
+                ("mode", mode),
+                ("image-manifest", "true"),
+                ("oci-mediatypes", "true"),
+            ];
             entry("registry", attrs)
         }
     }
@@ -123,7 +127,8 @@ fn frontend_imports(imports: &[CacheOptionsEntry]) -> String {
         r#type: &'a str,
         attrs: &'a HashMap<String, String>,
     }
-    let entries: Vec<_> = imports.iter().map(|entry| Entry { r#type: &entry.r#type, attrs: &entry.attrs }).collect();
+    let entries: Vec<_> =
+        imports.iter().map(|entry| Entry { r#type: &entry.r#type, attrs: &entry.attrs }).collect();
     serde_json::to_string(&entries).expect("maps of strings are always valid JSON")
 }
 

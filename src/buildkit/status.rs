@@ -101,7 +101,8 @@ impl Progress {
         record.state = state(vertex);
         record.error.clone_from(&vertex.error);
         if let Some(started) = &vertex.started {
-            let ran = vertex.completed.as_ref().map_or(Duration::ZERO, |completed| between(started, completed));
+            let ran =
+                vertex.completed.as_ref().map_or(Duration::ZERO, |completed| between(started, completed));
             record.intervals.insert((started.seconds, started.nanos), ran);
         }
         if record.state == StepState::Failed && vertex.name.starts_with("importing cache manifest") {
@@ -185,8 +186,9 @@ struct Instruction<'a> {
 
 impl<'a> Instruction<'a> {
     fn parse(name: &'a str) -> Option<Self> {
-        static PREFIX: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r"^\[(?:([^\]]*) )? ?(\d+)/\d+\] ").expect("the pattern is constant"));
+        static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"^\[(?:([^\]]*) )? ?(\d+)/\d+\] ").expect("the pattern is constant")
+        });
         let found = PREFIX.captures(name)?;
         let stage = found.get(1).map_or("", |stage| stage.as_str());
         let index = found.get(2)?.as_str().parse().ok()?;
@@ -249,16 +251,26 @@ mod tests {
             vec![],
         );
         let steps: Vec<_> = progress.built_steps().into_iter().map(|step| (step.name, step.cached)).collect();
-        let expected = [("[1/3] FROM base", true), ("[2/3] COPY requirements.txt .", true), ("[3/3] ADD ./src .", false)];
+        let expected = [
+            ("[1/3] FROM base", true),
+            ("[2/3] COPY requirements.txt .", true),
+            ("[3/3] ADD ./src .", false),
+        ];
         assert_eq!(steps, expected.map(|(name, cached)| (name.to_owned(), cached)));
     }
 
     #[test]
     fn a_failed_step_has_its_last_lines_even_without_a_newline() {
         let name = "[2/2] RUN make";
-        let log = |text: &str| VertexLog { vertex: format!("digest of {name}"), msg: text.into(), ..VertexLog::default() };
-        let (mut progress, events) =
-            progress(vec![vertex(name, false, "exit code: 2")], vec![log("one\ntw"), log("o\n10%\r50%\r\nlast")]);
+        let log = |text: &str| VertexLog {
+            vertex: format!("digest of {name}"),
+            msg: text.into(),
+            ..VertexLog::default()
+        };
+        let (mut progress, events) = progress(
+            vec![vertex(name, false, "exit code: 2")],
+            vec![log("one\ntw"), log("o\n10%\r50%\r\nlast")],
+        );
         let failed = progress.failed_step().expect("a step failed");
         assert_eq!(failed.error, "exit code: 2");
         assert_eq!(failed.output, ["one", "two", "50%", "last"]);

@@ -28,7 +28,8 @@ pub(super) fn images(report: &Report) -> Option<String> {
 
 fn row(image: &ImageReport) -> [String; 6] {
     let steps = image.built.as_ref();
-    let cached = steps.map_or_else(String::new, |built| format!("{} of {}", built.cached(), built.steps.len()));
+    let cached =
+        steps.map_or_else(String::new, |built| format!("{} of {}", built.cached(), built.steps.len()));
     let pushed = !image.pushed.is_empty();
     let if_pushed = |text: String| if pushed { text } else { "–".to_owned() };
     [

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{CommandError, CommandRequest, Commands, OutputStream};
+use super::{CommandError, CommandRequest, Commands, OnLine, OutputStream};
 
 /// The longest line that is passed on; a longer one is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -18,11 +18,7 @@ pub struct LocalCommands;
 
 #[async_trait]
 impl Commands for LocalCommands {
-    async fn run(
-        &self,
-        request: &CommandRequest,
-        output: &(dyn Fn(OutputStream, &str) + Send + Sync),
-    ) -> Result<(), CommandError> {
+    async fn run(&self, request: &CommandRequest, output: &OnLine) -> Result<(), CommandError> {
         let mut child = Command::new(program(&request.program, &request.dir))
             .args(&request.arguments)
             .envs(&request.env)
@@ -74,7 +70,7 @@ fn result(status: ExitStatus) -> Result<(), CommandError> {
 async fn pass_on(
     mut reader: impl AsyncBufRead + Unpin,
     stream: OutputStream,
-    output: &(dyn Fn(OutputStream, &str) + Send + Sync),
+    output: &OnLine<'_>,
 ) -> std::io::Result<()> {
     let mut line = Vec::new();
     loop {

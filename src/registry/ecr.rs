@@ -46,14 +46,19 @@ pub(super) async fn ensure_repository(
     let described = client.describe_repositories().registry_id(account).repository_names(name).send().await;
     match described {
         Ok(_) => return Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => {}
+        Err(error)
+            if error.as_service_error().is_some_and(|error| error.is_repository_not_found_exception()) => {}
         Err(error) => return Err(api_error("ecr:DescribeRepositories", &error)),
     }
     let created = client.create_repository().registry_id(account).repository_name(name).send().await;
     match created {
         Ok(_) => Ok(()),
         // Another deploy was faster.
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_repository_already_exists_exception()) => {
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_repository_already_exists_exception()) =>
+        {
             Ok(())
         }
         Err(error) => Err(api_error("ecr:CreateRepository", &error)),

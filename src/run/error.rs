@@ -45,15 +45,21 @@ impl RunError {
             )),
             RunError::Engine { source: BuildError::CacheExport { .. }, .. }
             | RunError::Build { source: BuildError::CacheExport { .. }, .. } => Some(
-                "either write `to = [cache.inline()]`, or remove the `cache` block: caching is automatic".to_owned(),
+                "either write `to = [cache.inline()]`, or remove the `cache` block: caching is automatic"
+                    .to_owned(),
             ),
             RunError::Build { source: BuildError::DiskFull(_), .. } => Some(
-                "free disk space where the engine keeps its data, for example with `docker system prune`".to_owned(),
+                "free disk space where the engine keeps its data, for example with `docker system prune`"
+                    .to_owned(),
             ),
             RunError::Build { source: BuildError::Step { cause, output, .. }, .. }
-                if cause.contains("no space left") || output.iter().any(|line| line.contains("No space left")) =>
+                if cause.contains("no space left")
+                    || output.iter().any(|line| line.contains("No space left")) =>
             {
-                Some("free disk space where the engine keeps its data, for example with `docker system prune`".to_owned())
+                Some(
+                    "free disk space where the engine keeps its data, for example with `docker system prune`"
+                        .to_owned(),
+                )
             }
             RunError::Registry { source, .. } => registry_help(source),
             RunError::Push { source: PushError::Denied { host, .. }, .. } => Some(denied_help(host)),

@@ -122,7 +122,9 @@ impl<'a> Publisher<'a> {
         };
         let elapsed = started.elapsed();
         match &result {
-            Ok(built) => observer.observe(&Event::BuildFinished { image: name(), built: built.clone(), elapsed }),
+            Ok(built) => {
+                observer.observe(&Event::BuildFinished { image: name(), built: built.clone(), elapsed })
+            }
             Err(_) => observer.observe(&Event::BuildFailed { image: name(), elapsed }),
         }
         result.map(|built| (built, elapsed))
@@ -131,7 +133,8 @@ impl<'a> Publisher<'a> {
     fn build_request(&self, id: ImageId) -> BuildRequest {
         let image = self.plan.image(id);
         let cache = self.caches.get(&id);
-        let host = |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
+        let host =
+            |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
         let credentials = self.credentials.iter();
         BuildRequest {
             context: image.context.clone(),
@@ -223,12 +226,16 @@ impl<'a> Publisher<'a> {
             self.host.observer.observe(&event);
         };
         let pushed = self.host.builder.push(&request, &progress).await;
-        let pushed = pushed.map_err(|source| RunError::Push { image: name(), reference: reference(), source })?;
+        let pushed =
+            pushed.map_err(|source| RunError::Push { image: name(), reference: reference(), source })?;
         let repository = self.plan.repository(tag.repository);
         let registry = self.plan.registry(repository.registry);
         let manifest = self.host.registry.manifest(registry, repository, &tag.tag).await;
-        let found =
-            manifest.map_err(|source| RunError::ReadBack { image: name(), reference: reference(), source })?;
+        let found = manifest.map_err(|source| RunError::ReadBack {
+            image: name(),
+            reference: reference(),
+            source,
+        })?;
         match found {
             Some(manifest) if manifest.digest == pushed.digest => {
                 let bytes = pushed.bytes_sent(&manifest);

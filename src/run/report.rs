@@ -74,7 +74,8 @@ impl Report {
             digest: None,
             reference: None,
         };
-        let wave = |wave: &crate::plan::Wave| WaveReport { name: wave.name.clone(), state: WaveState::Skipped };
+        let wave =
+            |wave: &crate::plan::Wave| WaveReport { name: wave.name.clone(), state: WaveState::Skipped };
         Self {
             outcome: Outcome::Cancelled,
             images: plan.images.iter().map(image).collect(),

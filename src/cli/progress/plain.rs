@@ -29,8 +29,12 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::WaveSkipped { wave, reason } => format!("wave {wave}: skipped, {reason}"),
         Event::BuildStarted { image } => format!("  {image}: building"),
         Event::Build { image, progress: BuildProgress::Step(step) } => format!("  {image}: {}", ended(step)?),
-        Event::Build { image, progress: BuildProgress::Output { line, .. } } => format!("  {image}: │ {line}"),
-        Event::Build { image, progress: BuildProgress::Warning(text) } => format!("  {image}: warning: {text}"),
+        Event::Build { image, progress: BuildProgress::Output { line, .. } } => {
+            format!("  {image}: │ {line}")
+        }
+        Event::Build { image, progress: BuildProgress::Warning(text) } => {
+            format!("  {image}: warning: {text}")
+        }
         Event::BuildFinished { image, built, elapsed } => {
             let (cached, all) = (built.cached(), built.steps.len());
             format!("  {image}: built in {}, {cached} of {all} steps cached", seconds(*elapsed))
@@ -57,7 +61,9 @@ pub(super) fn line(event: &Event) -> Option<String> {
 fn ended(step: &BuildStep) -> Option<String> {
     match step.state {
         StepState::Cached if step.instruction => Some(format!("{} cached", step.name)),
-        StepState::Executed if step.instruction => Some(format!("{} done in {}", step.name, seconds(step.elapsed))),
+        StepState::Executed if step.instruction => {
+            Some(format!("{} done in {}", step.name, seconds(step.elapsed)))
+        }
         StepState::Failed if step.instruction => Some(format!("{} failed", step.name)),
         _ => None,
     }

@@ -37,7 +37,8 @@ impl Tty {
             return;
         }
         let template = "  {spinner:.cyan} {prefix:.bold} {elapsed:>4} {wide_msg}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = self.bars.add(ProgressBar::new_spinner().with_style(style).with_prefix(owner.to_owned()));
         bar.set_message(text.to_owned());
         bar.enable_steady_tick(TICK);
@@ -94,7 +95,9 @@ impl Observer for Tty {
     fn observe(&self, event: &Event) {
         match event {
             Event::Build { image, progress } => self.build(image, progress),
-            Event::PushStarted { image, reference } => self.start(image, reference, &format!("pushing {reference}")),
+            Event::PushStarted { image, reference } => {
+                self.start(image, reference, &format!("pushing {reference}"))
+            }
             Event::Push { image, reference, progress } => {
                 let (sent, total) = (HumanBytes(progress.sent), HumanBytes(progress.total));
                 self.message(image, reference, format!("pushing {reference} │ {sent} of {total}"));
