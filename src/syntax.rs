@@ -1,12 +1,20 @@
 //! From text to [`ast::File`]. Parsing never fails: what cannot be read is reported and left out.
+//!
+//! Three steps: [`scan`] checks strings and brackets and cuts the file into items, [`parse`] runs the grammar over
+//! each of them and recovers, [`lower`] turns what the grammar accepted into the tree, and reports what the
+//! grammar tolerates but the language does not.
 
 pub mod ast;
+mod classify;
+mod errors;
+mod lower;
+mod parse;
+mod scan;
 
 use crate::diag::Diagnostic;
 use crate::source::{FileId, SourceMap};
 
 /// Parses one file of `sources`. The diagnostics are not sorted.
 pub fn parse(sources: &SourceMap, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    let _ = (sources, file);
-    todo!()
+    parse::parse(file, sources.file(file).text())
 }

@@ -1,0 +1,128 @@
+//! Lines of source with labels under them, drawn by miette.
+
+use std::fmt;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents, ThemeCharacters, ThemeStyles,
+};
+
+use super::Style;
+use crate::diag::{Label, Severity};
+use crate::source::{SourceFile, SourceMap};
+
+/// Draws one snippet; all labels are in one file, the first is the one its header names.
+pub(super) fn draw(
+    output: &mut String,
+    sources: &SourceMap,
+    labels: &[&Label],
+    severity: Severity,
+    style: Style,
+) {
+    let Some(first) = labels.first() else { return };
+    let file = sources.file(first.span.file);
+    let mut text = file.text().to_owned();
+    if !text.ends_with('\n') {
+        // miette drops a label behind the last character of a text that does not end in a line break.
+        text.push('\n');
+    }
+    let report = Report {
+        source: Source { file, text },
+        labels: labels.iter().enumerate().map(|(index, label)| labeled(label, index == 0)).collect(),
+        severity,
+    };
+    let mut drawn = String::new();
+    if handler(style).render_report(&mut drawn, &report).is_err() {
+        return;
+    }
+    // The headline is printed once, above all snippets; miette's line for it is dropped.
+    let start = drawn.find(|one| matches!(one, '╭' | ',')).and_then(|at| drawn.get(..at)?.rfind('\n'));
+    let snippet = start.and_then(|newline| drawn.get(newline + 1..)).unwrap_or(&drawn);
+    for line in snippet.trim_end().lines() {
+        output.push_str(line.trim_end());
+        output.push('\n');
+    }
+}
+
+fn labeled(label: &Label, primary: bool) -> LabeledSpan {
+    let range = label.span.range();
+    let span = SourceSpan::from((range.start, range.len()));
+    if primary {
+        LabeledSpan::new_primary_with_span(Some(label.text.clone()), span)
+    } else {
+        LabeledSpan::new_with_span(Some(label.text.clone()), span)
+    }
+}
+
+fn handler(style: Style) -> GraphicalReportHandler {
+    let theme = GraphicalTheme {
+        characters: if style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
+        styles: if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
+    };
+    GraphicalReportHandler::new_themed(theme)
+        .with_width(style.width)
+        .with_links(false)
+        .with_context_lines(1)
+        .tab_width(4)
+        .without_syntax_highlighting()
+}
+
+#[derive(Debug)]
+struct Report<'a> {
+    source: Source<'a>,
+    labels: Vec<LabeledSpan>,
+    severity: Severity,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Report<'_> {}
+
+impl miette::Diagnostic for Report<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+}
+
+/// A text whose columns are counted in characters; miette counts bytes.
+#[derive(Debug)]
+struct Source<'a> {
+    file: &'a SourceFile,
+    text: String,
+}
+
+impl SourceCode for Source<'_> {
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let contents = self.text.read_span(span, before, after)?;
+        let offset = u32::try_from(contents.span().offset()).unwrap_or(u32::MAX);
+        let column = self.file.position(offset).column - 1;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.file.name().to_owned(),
+            contents.data(),
+            *contents.span(),
+            contents.line(),
+            column,
+            contents.line_count(),
+        )))
+    }
+}

@@ -1,0 +1,84 @@
+//! Messages about what the grammar could not read.
+
+use crate::diag::{Code, Diagnostic};
+use crate::source::Span;
+
+/// The fallback: at most four alternatives.
+pub(in crate::syntax) fn unexpected(expected: &[&str], found: &str, span: Span) -> Diagnostic {
+    let expected: Vec<&str> = expected.iter().copied().take(4).collect();
+    match expected.split_last() {
+        None => Diagnostic::new(
+            Code::UnexpectedToken,
+            format!("unexpected {found}"),
+            span,
+            "cannot be read here",
+        ),
+        Some((last, rest)) => {
+            let list = if rest.is_empty() {
+                (*last).to_owned()
+            } else {
+                format!("{} or {last}", rest.join(", "))
+            };
+            let at_end = matches!(found, "end of line" | "the end");
+            let side = if at_end { "after" } else { "before" };
+            Diagnostic::new(
+                Code::UnexpectedToken,
+                format!("expected {list}, found {}", if found == "the end" { "the end of the item" } else { found }),
+                span,
+                format!("expected {list} {side} this"),
+            )
+        }
+    }
+}
+
+/// `run "x" timeout = 5m`
+pub(in crate::syntax) fn option_without_braces(option: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("option `{option}` of a step outside `{{ }}`"),
+        span,
+        "not allowed in a step",
+    )
+    .with_help(format!("write `{{ {option} = … }}` at the end of the step"))
+}
+
+/// `--flag`, `./deploy.sh`: text as a shell takes it.
+pub(in crate::syntax) fn unquoted_argument(text: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{text}` is not quoted"),
+        span,
+        "text is written as a string",
+    )
+    .with_help(format!("write `\"{text}\"`"))
+}
+
+pub(in crate::syntax) fn for_needs_value(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::ForeignExpression,
+        "`[for …]` is not an expression",
+        span,
+        "the value comes before `for`",
+    )
+    .with_help("write the value first: `[y for x in xs]`")
+}
+
+pub(in crate::syntax) fn single_operator(operator: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{operator}` is not an operator"),
+        span,
+        "write it twice",
+    )
+    .with_help(format!("write `{operator}{operator}`"))
+}
+
+pub(in crate::syntax) fn item_inside_block(keyword: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{keyword}` is an item and cannot stand inside another"),
+        span,
+        "not allowed here",
+    )
+    .with_help("move it to the top level of the file")
+}

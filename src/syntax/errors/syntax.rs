@@ -1,0 +1,579 @@
+//! E0101 to E0115: items, attributes, blocks and steps.
+
+use super::{alternatives, similar_name};
+use crate::diag::{Code, Diagnostic, similar};
+use crate::source::Span;
+use crate::syntax::ast::Name;
+use crate::syntax::lower::{Place, PlaceKind};
+use crate::syntax::scan::ITEM_KEYWORDS;
+
+const STEPS: [&str; 6] = ["build", "push", "promote", "run", "sh", "approve"];
+/// Words that cannot be declared, because they mean something where a value stands.
+const RESERVED: [&str; 7] = ["true", "false", "if", "then", "else", "for", "in"];
+
+pub(in crate::syntax) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word) || super::values::is_reserved_for_later(word)
+}
+
+// ---- Items
+
+/// What a chunk starts with instead of a keyword. None if its own pass reports it.
+pub(in crate::syntax) fn unknown_item(word: &Name, name: Option<&Name>, rest: &str) -> Option<Diagnostic> {
+    let text = word.value.as_str();
+    if !text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') {
+        // Characters that are not printable ASCII were reported by the scanner.
+        return text.chars().all(|character| character.is_ascii_graphic()).then(|| not_an_item(word));
+    }
+    let after = rest.trim_start();
+    if after.starts_with([':', '=']) {
+        return Some(attribute_outside_block(word, after));
+    }
+    if STEPS.contains(&text) {
+        return Some(step_at_top_level(word, format!("{text}{rest}").trim_end()));
+    }
+    if matches!(text, "stage" | "pre" | "post") {
+        let diagnostic = Diagnostic::new(
+            Code::UnknownItem,
+            format!("`{text}` does not start an item"),
+            word.span,
+            "belongs into a `wave`",
+        );
+        return Some(diagnostic.with_help("move it into `wave NAME { … }`"));
+    }
+    let diagnostic = Diagnostic::new(
+        Code::UnknownItem,
+        format!("`{text}` does not start an item"),
+        word.span,
+        "unknown keyword",
+    );
+    let foreign = match text {
+        "target" | "group" | "service" => Some("image"),
+        "variable" | "arg" | "ARG" => Some("param"),
+        "locals" | "local" | "const" | "var" | "def" => Some("let"),
+        "job" | "jobs" | "pipeline" | "stages" | "deploy" => Some("wave"),
+        "import" | "use" => Some("include"),
+        _ => None,
+    };
+    let help = if let Some(keyword) = foreign {
+        match name {
+            Some(name) => format!("write `{keyword} {}`", name.value),
+            None => format!("write `{keyword}`"),
+        }
+    } else {
+        let known = ITEM_KEYWORDS.into_iter().chain(["include", "cachelang"]);
+        match similar(text, known) {
+            Some(keyword) => format!("a keyword with a similar name exists: `{keyword}`"),
+            None => "items start with `param`, `let`, `secret`, `registry`, `repository`, `image` or `wave`"
+                .to_owned(),
+        }
+    };
+    Some(diagnostic.with_help(help))
+}
+
+fn not_an_item(word: &Name) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("expected an item, found `{}`", word.value),
+        word.span,
+        "not the start of an item",
+    )
+    .with_help("items start with `param`, `let`, `secret`, `registry`, `repository`, `image` or `wave`")
+}
+
+fn attribute_outside_block(word: &Name, after: &str) -> Diagnostic {
+    let name = &word.value;
+    let value = after.trim_start_matches([':', '=']).trim();
+    let short = value.chars().count() <= 40 && !value.contains(['#', '`']) && !value.ends_with(['{', '[', '(']);
+    let value = if short && !value.is_empty() { value } else { "…" };
+    Diagnostic::new(
+        Code::AttributeOutsideBlock,
+        format!("attribute `{name}` outside a block"),
+        word.span,
+        "not allowed at top level",
+    )
+    .with_help(format!("write `let {} = {value}`, or move it into a block", name.replace('-', "_")))
+}
+
+fn step_at_top_level(word: &Name, step: &str) -> Diagnostic {
+    let text = &word.value;
+    Diagnostic::new(
+        Code::StepOutsideWave,
+        format!("`{text}` is a step and cannot appear at top level"),
+        word.span,
+        "not allowed here",
+    )
+    .with_help(format!("steps go into a `wave`: `wave build {{ {step} }}`"))
+}
+
+pub(in crate::syntax) fn version_not_first(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        "`cachelang` is not the first line",
+        span,
+        "items stand before this",
+    )
+    .with_help("move it to the top of the file")
+}
+
+pub(in crate::syntax) fn malformed_version(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        "the language version is a whole number",
+        span,
+        "not a version of the language",
+    )
+    .with_help("write `cachelang 1`")
+}
+
+pub(in crate::syntax) fn items_on_one_line(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingSeparator,
+        "two items on one line",
+        span,
+        "expected a new line before this",
+    )
+    .with_help("start every item on a line of its own")
+}
+
+// ---- Names
+
+pub(in crate::syntax) fn quoted_name(keyword: &str, text: &str, span: Span) -> Diagnostic {
+    let name: String =
+        text.chars().map(|one| if one.is_ascii_alphanumeric() || one == '_' { one } else { '_' }).collect();
+    Diagnostic::new(
+        Code::QuotedName,
+        format!("`{keyword}` needs a name, not a string"),
+        span,
+        "names are not quoted",
+    )
+    .with_help(format!("write `{keyword} {}`", if name.is_empty() { "NAME" } else { &name }))
+}
+
+pub(in crate::syntax) fn dashed_name(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UnexpectedToken, format!("`{name}` is not a name"), span, "names use `_`")
+        .with_help(format!("write `{}`", name.replace('-', "_")))
+}
+
+pub(in crate::syntax) fn reserved_name(name: &Name) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{}` is a reserved word", name.value),
+        name.span,
+        "cannot be declared",
+    )
+    .with_help(format!("choose another name, such as `{}_`", name.value))
+}
+
+pub(in crate::syntax) fn missing_name(word: &str, keyword: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{word}` without a name"),
+        keyword,
+        "expected a name after this",
+    )
+    .with_help(format!("write `{word} NAME`"))
+}
+
+pub(in crate::syntax) fn missing_type(name: &Name, guess: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("param `{}` has no type", name.value),
+        name.span,
+        "expected `:` and a type after this",
+    )
+    .with_note("types are `string`, `int`, `bool`, `duration` and `list<string>`")
+    .with_help(format!("write `param {}: {guess}`", name.value))
+}
+
+pub(in crate::syntax) fn clause_not_allowed(clause: &str, block: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{block}` cannot have `{clause}`"),
+        span,
+        "not allowed here",
+    );
+    match clause {
+        "extends" => diagnostic.with_help("only `image` and `template` extend templates"),
+        "for" => diagnostic.with_help("only `image` and `stage` are repeated with `for`"),
+        _ if block == "wave" => diagnostic.with_help("waves run in file order; remove `after`"),
+        _ => diagnostic.with_help("only a `stage` waits with `after`"),
+    }
+}
+
+// ---- Attributes
+
+/// `:` or `:=` where `=` belongs; `value` is the source of a short value.
+pub(in crate::syntax) fn expected_equals(
+    name: &str,
+    sign: &str,
+    span: Span,
+    value: Option<&str>,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::ExpectedEquals,
+        format!("expected `=` after `{name}`"),
+        span,
+        if sign == ":" { "attributes use `=`" } else { "`=` is enough" },
+    );
+    match value {
+        Some(value) => diagnostic.with_help(format!("write `{name} = {value}`")),
+        None => diagnostic.with_help(format!("replace `{sign}` with `=`")),
+    }
+}
+
+/// `context "."`, and `no_cache` alone. `at` is the first token of the value.
+pub(in crate::syntax) fn missing_equals(name: &Name, value: Option<&str>, at: Option<Span>) -> Diagnostic {
+    let text = &name.value;
+    let diagnostic = Diagnostic::new(
+        Code::ExpectedEquals,
+        format!("expected `=` after `{text}`"),
+        at.unwrap_or(name.span),
+        if at.is_some() { "expected `=` before this" } else { "has no value" },
+    );
+    diagnostic.with_help(format!("write `{text} = {}`", value.unwrap_or("…")))
+}
+
+pub(in crate::syntax) fn expected_equals_before_map(name: &str, open: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::ExpectedEquals,
+        format!("expected `=` after `{name}`"),
+        open,
+        "expected `=` before this",
+    )
+    .with_help(format!("write `{name} = {{ … }}`"))
+}
+
+pub(in crate::syntax) fn missing_value(name: &str, sign: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingValue,
+        format!("`{name}` has no value"),
+        sign,
+        "a value must follow on this line",
+    )
+    .with_help(format!("write a value, or remove `{name}`"))
+}
+
+pub(in crate::syntax) fn missing_separator(span: Span, steps: bool) -> Diagnostic {
+    let (what, label, help) = if steps {
+        ("steps", "expected a new line or `;` before this", "put each step on its own line, or write `;` between them")
+    } else {
+        (
+            "attributes",
+            "expected a new line or `,` before this",
+            "put each attribute on its own line, or write `,` between them",
+        )
+    };
+    Diagnostic::new(Code::MissingSeparator, format!("two {what} without a separator"), span, label)
+        .with_help(help)
+}
+
+/// `;` between attributes or map entries.
+pub(in crate::syntax) fn semicolon(span: Span, members: &str, separator: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingSeparator,
+        format!("`;` does not separate {members}"),
+        span,
+        format!("expected {separator}"),
+    )
+    .with_help("write `,`; only steps are separated by `;`")
+}
+
+/// A word or value behind a complete value. None if the value before it was reported for the same reason.
+pub(in crate::syntax) fn value_after_value(before: &str, found: &str, span: Span) -> Option<Diagnostic> {
+    let last = before.rsplit([' ', '\t']).next().unwrap_or_default();
+    if super::values::is_reserved_for_later(last) {
+        return None;
+    }
+    let is_unit = matches!(found, "ms" | "s" | "m" | "h" | "d" | "KiB" | "MiB" | "GiB" | "TiB");
+    if is_unit && last.ends_with(|last: char| last.is_ascii_digit()) {
+        return Some(super::values::blank_before_unit(last, found, span));
+    }
+    if matches!(found, "and" | "or" | "not") {
+        return Some(super::values::word_operator(found, span));
+    }
+    Some(
+        Diagnostic::new(
+            Code::UnexpectedToken,
+            format!("expected the end of the value, found {}", quoted(found)),
+            span,
+            "the value ends before this",
+        )
+        .with_help("put it on its own line, or join values with an operator"),
+    )
+}
+
+fn quoted(source: &str) -> String {
+    if source.starts_with('"') { "a string".to_owned() } else { format!("`{source}`") }
+}
+
+/// `items` are "list items", "arguments" or "map entries"; `previous` is the source of a short one before.
+pub(in crate::syntax) fn missing_comma(
+    span: Span,
+    previous: Option<&str>,
+    items: &str,
+    closer: char,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::MissingComma,
+        format!("missing `,` between {items}"),
+        span,
+        format!("expected `,` or `{closer}` before this"),
+    );
+    match previous {
+        Some(previous) => diagnostic.with_help(format!("add `,` after `{previous}`")),
+        None => diagnostic.with_help("add `,` before this"),
+    }
+}
+
+pub(in crate::syntax) fn missing_operand_comma(span: Span, previous: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::MissingComma,
+        "missing `,` between the names of a step",
+        span,
+        "expected `,` or a new line before this",
+    );
+    match previous {
+        Some(previous) => diagnostic.with_help(format!("add `,` after `{previous}`")),
+        None => diagnostic.with_help("add `,` before this"),
+    }
+}
+
+/// `cache-from` and other names that only other tools have.
+pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic {
+    let help = match name {
+        "cache-from" => Some("use a `cache { from = […] }` block"),
+        "cache-to" => Some("use a `cache { to = […] }` block"),
+        "dockerfile-inline" => Some("write `dockerfile_inline`"),
+        "no-cache" => Some("write `no_cache`"),
+        "no-cache-filter" => Some("write `no_cache_stages`"),
+        "extra-hosts" => Some("write `extra_hosts`"),
+        "shm-size" => Some("write `shm_size`"),
+        _ => None,
+    };
+    let label = match help {
+        Some(_) => "names use `_`, and this is `docker-bake` syntax",
+        None => "names use `_`",
+    };
+    Diagnostic::new(
+        Code::NotAnAttributeName,
+        format!("`{name}` is not an attribute name"),
+        span,
+        label,
+    )
+    .with_help(help.map_or_else(|| format!("write `{}`", name.replace('-', "_")), str::to_owned))
+}
+
+/// Attributes of `docker-bake` that are something else here.
+pub(in crate::syntax) fn bake_attribute(name: &str, span: Span) -> Option<Diagnostic> {
+    let help = match name {
+        "depends_on" => "name the image in `contexts`; a `stage` waits with `after`",
+        "matrix" => "write `image NAME for x in list { … }`",
+        "inherits" => "write `image NAME extends template { … }`",
+        _ => return None,
+    };
+    let diagnostic = Diagnostic::new(
+        Code::NotAnAttributeName,
+        format!("`{name}` is not an attribute name"),
+        span,
+        "this is `docker-bake` syntax",
+    );
+    Some(diagnostic.with_help(help))
+}
+
+pub(in crate::syntax) fn dashed_key(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::NotAnAttributeName,
+        format!("`{name}` is not a key"),
+        span,
+        "a key with `-` is quoted",
+    )
+    .with_help(format!("write `\"{name}\"`"))
+}
+
+pub(in crate::syntax) fn quoted_attribute(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::QuotedName,
+        format!("attribute `{name}` is quoted"),
+        span,
+        "names are not quoted",
+    )
+    .with_help(format!("write `{name}`"))
+}
+
+pub(in crate::syntax) fn hole_in_key(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        "a key of a map cannot have `${}`",
+        span,
+        "expected plain text",
+    )
+}
+
+pub(in crate::syntax) fn block_not_value(name: &str, sign: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::BlockNotValue,
+        format!("`{name}` is a block, not a value"),
+        sign,
+        "remove this",
+    )
+    .with_help(format!("write `{name} {{ … }}`"))
+}
+
+pub(in crate::syntax) fn map_not_block(name: &str, open: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::BlockNotValue,
+        format!("`{name}` is a map, not a block"),
+        open,
+        "expected `=` before this",
+    )
+    .with_help(format!("write `{name} = {{ … }}`"))
+}
+
+// ---- Steps
+
+/// `step` is the source of a short step.
+pub(in crate::syntax) fn step_outside_wave(
+    word: &str,
+    step: Option<&str>,
+    keyword: Span,
+    place: &Place,
+) -> Diagnostic {
+    let container = &place.word;
+    let step = step.unwrap_or("…");
+    Diagnostic::new(
+        Code::StepOutsideWave,
+        format!("`{word}` is a step and cannot appear in `{container}`"),
+        keyword,
+        "not allowed here",
+    )
+    .with_label(place.head, format!("inside this `{container}`"))
+    .with_help(format!("steps go into a `wave`; move it to `wave build {{ {step} }}`"))
+}
+
+pub(in crate::syntax) fn stage_outside_wave(keyword: Span, place: &Place) -> Diagnostic {
+    let container = &place.word;
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`stage` cannot appear in `{container}`"),
+        keyword,
+        "not allowed here",
+    )
+    .with_label(place.head, format!("inside this `{container}`"))
+    .with_help("stages stand directly in a `wave`")
+}
+
+/// A step without what it acts on.
+pub(in crate::syntax) fn missing_argument(word: &str, keyword: Span) -> Diagnostic {
+    let (needs, example) = match word {
+        "build" => ("an image", "build lambda"),
+        "push" => ("an image", "push lambda"),
+        "promote" => ("an image and a tag", "promote lambda to app:\"stable\""),
+        "run" => ("a program", "run \"pytest\" \"-q\""),
+        "sh" => ("a script", "sh \"mypy . && ruff check\""),
+        _ => ("a question", "approve \"Ship it?\""),
+    };
+    Diagnostic::new(
+        Code::MissingStepArgument,
+        format!("`{word}` needs {needs}"),
+        keyword,
+        format!("expected {needs} after this"),
+    )
+    .with_help(format!("write `{example}`"))
+}
+
+pub(in crate::syntax) fn promote_without_to(image: &str, keyword: Span, end: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingStepArgument,
+        "`promote` needs `to` and a tag",
+        if end == keyword { keyword } else { end },
+        "expected `to` after this",
+    )
+    .with_help(format!("write `promote {image} to app:\"stable\"`"))
+}
+
+pub(in crate::syntax) fn promote_without_tag(to: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingStepArgument,
+        "`promote` needs a tag",
+        to,
+        "expected a tag after this",
+    )
+    .with_help("write `to app:\"stable\"`")
+}
+
+pub(in crate::syntax) fn comma_between_arguments(word: &str, comma: Span) -> Diagnostic {
+    let (rule, help) = match word {
+        "run" => ("arguments are separated by blanks", "remove this `,`"),
+        _ => ("one string is enough", "write one string"),
+    };
+    Diagnostic::new(Code::UnexpectedToken, format!("unexpected `,` in `{word}`"), comma, rule).with_help(help)
+}
+
+pub(in crate::syntax) fn one_argument(word: &str, extra: Span) -> Diagnostic {
+    let (takes, help) = match word {
+        "promote" => ("one image", "promote every image in a step of its own"),
+        "sh" => ("one script", "write `run` for a program with arguments"),
+        _ => ("one question", "write one string"),
+    };
+    Diagnostic::new(Code::UnexpectedToken, format!("`{word}` takes {takes}"), extra, "one too many")
+        .with_help(help)
+}
+
+pub(in crate::syntax) fn step_without_options(word: &str, open: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{word}` has no options"),
+        open,
+        "not allowed here",
+    )
+    .with_help("only `run` and `sh` have options; those of a build stand in its `image`")
+}
+
+/// A word in a wave that is neither a step nor an attribute.
+pub(in crate::syntax) fn unknown_step(word: &Name, place: &Place) -> Diagnostic {
+    let mut known = STEPS.to_vec();
+    if place.kind == PlaceKind::Wave {
+        known.extend(["stage", "pre", "post"]);
+    }
+    let help = similar_name("a step", &word.value, &known).unwrap_or_else(|| {
+        if ITEM_KEYWORDS.contains(&word.value.as_str()) {
+            format!("`{}` is an item; items do not stand inside others", word.value)
+        } else {
+            format!("steps are {}", alternatives(&STEPS))
+        }
+    });
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{}` is not a step", word.value),
+        word.span,
+        "unknown step",
+    )
+    .with_help(help)
+}
+
+pub(in crate::syntax) fn unknown_wave_block(word: &Name, place: &Place) -> Diagnostic {
+    let known: &[&str] = if place.kind == PlaceKind::Wave { &["pre", "post", "stage"] } else { &["env"] };
+    let diagnostic = Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{}` is not a block of `{}`", word.value, place.word),
+        word.span,
+        "unknown block",
+    );
+    match similar_name("a block", &word.value, known) {
+        Some(help) => diagnostic.with_help(help),
+        None if place.kind == PlaceKind::Wave => {
+            diagnostic.with_help("a `wave` holds steps, or `pre`, `stage NAME` and `post`")
+        }
+        None => diagnostic,
+    }
+}
+
+pub(in crate::syntax) fn attribute_among_steps(name: &Name, place: &Place) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{}` has no attributes", place.word),
+        name.span,
+        "expected a step",
+    )
+    .with_help("options of one step go into `{ }` behind it")
+}

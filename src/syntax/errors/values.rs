@@ -1,0 +1,195 @@
+//! Messages about values: numbers, strings, tags, and expressions of other languages.
+
+use crate::diag::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::Name;
+use crate::syntax::lower::NumberProblem;
+
+/// Words that later versions may give a meaning.
+const RESERVED_FOR_LATER: [&str; 12] =
+    ["and", "or", "not", "match", "fn", "use", "import", "include", "template", "module", "as", "with"];
+
+pub(in crate::syntax) fn is_reserved_for_later(word: &str) -> bool {
+    word == "null" || RESERVED_FOR_LATER.contains(&word)
+}
+
+pub(in crate::syntax) fn malformed_number(source: &str, problem: &NumberProblem, span: Span) -> Diagnostic {
+    let new = |label: &str| {
+        Diagnostic::new(Code::MalformedNumber, format!("`{source}` is not a number"), span, label)
+    };
+    let units = "numbers are whole; durations end in `ms`, `s`, `m`, `h` or `d`";
+    match problem {
+        NumberProblem::Version => {
+            new("versions are strings").with_note(units).with_help(format!("write `\"{source}\"`"))
+        }
+        NumberProblem::Fraction(whole) => {
+            new("durations are whole numbers").with_note(units).with_help(format!("write `{whole}`"))
+        }
+        NumberProblem::Unit(written) => new("not a unit")
+            .with_note("durations end in `ms`, `s`, `m`, `h` or `d`, sizes in `KiB`, `MiB`, `GiB` or `TiB`")
+            .with_help(format!("write `{written}`")),
+        NumberProblem::UnknownUnit => new("letters follow the number")
+            .with_note("durations end in `ms`, `s`, `m`, `h` or `d`, sizes in `KiB`, `MiB`, `GiB` or `TiB`")
+            .with_help(format!("write `\"{source}\"` if this is a string")),
+        NumberProblem::Underscore(digits) => {
+            new("numbers have no `_`").with_help(format!("write `{digits}`"))
+        }
+        NumberProblem::LeadingZero => new("numbers do not start with 0")
+            .with_note("an account ID is a string, because it can start with 0")
+            .with_help(format!("write `\"{source}\"`")),
+        NumberProblem::TooLarge => new("too large").with_note("numbers fit into 64 bits"),
+        NumberProblem::Negative => new("durations and sizes are not negative").with_help("remove the `-`"),
+    }
+}
+
+/// `5 m`
+pub(in crate::syntax) fn blank_before_unit(number: &str, unit: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MalformedNumber,
+        format!("`{number} {unit}` is not a number"),
+        span,
+        "a unit follows its number directly",
+    )
+    .with_help(format!("remove the space: `{number}{unit}`"))
+}
+
+pub(in crate::syntax) fn unknown_escape(escape: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnknownEscape,
+        format!("unknown escape `{escape}` in string"),
+        span,
+        "not an escape",
+    );
+    match escape {
+        "\\u" => diagnostic.with_help("write `\\u{…}` with the hexadecimal number of a character"),
+        _ if escape.starts_with("\\u{") => {
+            diagnostic.with_help("a character number has 1 to 6 hexadecimal digits, up to `\\u{10ffff}`")
+        }
+        "\\r" | "\\0" | "\\e" => diagnostic.with_help("write `\\u{…}` with the number of the character"),
+        "\\'" => diagnostic.with_help("write `'`; it needs no escape"),
+        "\\" => diagnostic.with_help("a string cannot go on in the next line; use `\"\"\"` for several lines"),
+        _ => diagnostic.with_help("write `\\\\` for a backslash, or use `/` in paths"),
+    }
+}
+
+pub(in crate::syntax) fn empty_hole(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UnexpectedToken, "`${}` is empty", span, "expected a value inside")
+        .with_help("write `\\${}` for the text itself")
+}
+
+pub(in crate::syntax) fn unquoted_tag(repository: &str, tag: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UnquotedTag, format!("tag `{tag}` must be quoted"), span, "not a name")
+        .with_help(format!("write `{repository}:\"{tag}\"`"))
+}
+
+pub(in crate::syntax) fn spaced_tag(repository: &str, tag: &str, colon: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnquotedTag,
+        format!("blank beside the `:` of a tag of `{repository}`"),
+        colon,
+        "no blanks around this",
+    )
+    .with_help(format!("write `{repository}:{tag}` without the space"))
+}
+
+pub(in crate::syntax) fn named_argument_colon(name: &str, value: &str, colon: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::ExpectedEquals,
+        format!("expected `=` after `{name}`"),
+        colon,
+        "named arguments use `=`",
+    )
+    .with_help(format!("write `{name} = {value}`"))
+}
+
+pub(in crate::syntax) fn chained_comparison(operator: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        "comparisons do not chain",
+        span,
+        "the left side is a comparison already",
+    )
+    .with_help(format!("write `a {operator} b && b {operator} c`, or put one of them into `( )`"))
+}
+
+fn foreign(source: &str, span: Span, label: &str) -> Diagnostic {
+    Diagnostic::new(Code::ForeignExpression, format!("`{source}` is not an expression"), span, label)
+}
+
+pub(in crate::syntax) fn shell_variable(source: &str, span: Span) -> Diagnostic {
+    let variable = source.trim_matches(['$', '{', '}']);
+    let name = variable.to_lowercase();
+    foreign(source, span, "shell syntax").with_help(format!(
+        "declare `param {name}: string = env(\"{variable}\")` and write `{name}`"
+    ))
+}
+
+pub(in crate::syntax) fn stray_dollar(span: Span) -> Diagnostic {
+    foreign("$", span, "shell syntax").with_help("write a name; `${ }` stands only inside strings")
+}
+
+pub(in crate::syntax) fn terraform_prefix(prefix: &Name, field: &str) -> Diagnostic {
+    let source = format!("{}.{field}", prefix.value);
+    foreign(&source, prefix.span, "Terraform syntax").with_help(format!("write `{field}`"))
+}
+
+pub(in crate::syntax) fn ternary(condition: &str, then: &str, otherwise: &str, span: Span) -> Diagnostic {
+    foreign("? :", span, "conditions are written in words")
+        .with_help(format!("write `if {condition} then {then} else {otherwise}`"))
+}
+
+pub(in crate::syntax) fn heredoc(span: Span) -> Diagnostic {
+    foreign("<<", span, "shell syntax").with_help("write several lines between `\"\"\"` and `\"\"\"`")
+}
+
+pub(in crate::syntax) fn word_operator(word: &str, span: Span) -> Diagnostic {
+    let operator = match word {
+        "and" => "&&",
+        "or" => "||",
+        _ => "!",
+    };
+    Diagnostic::new(
+        Code::ForeignExpression,
+        format!("`{word}` is not an operator"),
+        span,
+        "operators are signs",
+    )
+    .with_help(format!("write `{operator}`"))
+}
+
+/// A word that later versions may use, where a value is expected.
+pub(in crate::syntax) fn reserved_value(name: &Name) -> Diagnostic {
+    match name.value.as_str() {
+        "and" | "or" | "not" => word_operator(&name.value, name.span),
+        "null" => foreign("null", name.span, "there is no such value")
+            .with_help("leave the attribute out, or give a default with `??`"),
+        word => Diagnostic::new(
+            Code::UnexpectedToken,
+            format!("`{word}` is a reserved word"),
+            name.span,
+            "not a value",
+        )
+        .with_help(format!("write `\"{word}\"` if this is a string")),
+    }
+}
+
+/// `[for x in xs: y]`; `source` is the whole list.
+pub(in crate::syntax) fn for_before_value(source: &str, span: Span) -> Diagnostic {
+    let inner = source.trim_start_matches('[').trim_end_matches(']').trim();
+    let parts = inner.strip_prefix("for ").and_then(|rest| rest.split_once(':'));
+    let help = match parts {
+        Some((clause, value)) => format!("write `[{} for {}]`", value.trim(), clause.trim()),
+        None => "write the value first: `[y for x in xs]`".to_owned(),
+    };
+    foreign("[for …]", span, "the value comes before `for`").with_help(help)
+}
+
+pub(in crate::syntax) fn several_values_before_for(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        "several values before `for`",
+        span,
+        "this repeats one value only",
+    )
+    .with_help("write one value before `for`, or add two lists with `+`")
+}

@@ -1,0 +1,179 @@
+//! Strings, their holes, and characters that do not belong into a file.
+
+use super::{Open, OpenKind, Patch, PatchKind, Scanner, StringStart};
+use crate::syntax::errors::lexical as errors;
+
+impl Scanner<'_> {
+    /// A string, from its opening quote.
+    pub(super) fn string(&mut self) {
+        let at = self.at;
+        for open in self.open.iter_mut().rev().take_while(|open| open.at >= self.line_start) {
+            if let OpenKind::Hole { first_quote, .. } = &mut open.kind {
+                first_quote.get_or_insert(at);
+            }
+        }
+        let multiline = self.starts_with("\"\"\"");
+        self.at += if multiline { 3 } else { 1 };
+        self.string_body(StringStart { at, multiline, item_inside: None });
+    }
+
+    /// The text of a string, up to its end or to the next hole.
+    pub(super) fn string_body(&mut self, mut string: StringStart) {
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'"' if !string.multiline => {
+                    self.at += 1;
+                    return;
+                }
+                b'"' if self.starts_with("\"\"\"") => {
+                    if string.item_inside.is_some() && !self.is_first_on_line() {
+                        return self.unterminated_multiline(string);
+                    }
+                    self.at += 3;
+                    return;
+                }
+                b'\\' if self.byte(self.at + 1).is_some_and(|next| next.is_ascii_graphic()) => self.at += 2,
+                b'$' if self.byte(self.at + 1) == Some(b'{') => {
+                    self.push(OpenKind::Hole { string, first_quote: None });
+                    self.at += 2;
+                    return;
+                }
+                b'\n' if !string.multiline => return self.unterminated(string),
+                b'\n' => {
+                    self.at += 1;
+                    self.line_start = self.at;
+                    if string.item_inside.is_none() && self.is_item_start() {
+                        string.item_inside = Some(self.at);
+                    }
+                }
+                b' '..=b'~' | b'\t' => self.at += 1,
+                b'\r' if self.byte(self.at + 1) == Some(b'\n') => self.at += 1,
+                _ => self.text_character(),
+            }
+        }
+        if string.multiline { self.unterminated_multiline(string) } else { self.unterminated(string) }
+    }
+
+    fn is_first_on_line(&self) -> bool {
+        self.at == self.line_start + self.indent()
+    }
+
+    /// The line ended inside a string.
+    fn unterminated(&mut self, string: StringStart) {
+        if self.line_holes().next().is_some() {
+            return self.unclosed_hole();
+        }
+        let end = self.line_end(string.at);
+        self.report(errors::unterminated_string(self.span(string.at..end)));
+        self.result.damage.push(string.at);
+        self.close_swallowed(string.at, end);
+        self.at = end;
+    }
+
+    /// The file ended inside a `"""` string, or an item came that cannot be meant as its text.
+    fn unterminated_multiline(&mut self, string: StringStart) {
+        let item = string.item_inside.map(|at| self.span(at..at + self.word_length(at)));
+        self.report(errors::unterminated_multiline(self.span(string.at..string.at + 3), item));
+        self.break_chunk();
+        self.open.clear();
+        match string.item_inside {
+            Some(at) => {
+                while self.result.pairs.pop_if(|(_, close)| *close >= at).is_some() {}
+                self.at = at;
+                self.begin_line();
+            }
+            None => self.at = self.text.len(),
+        }
+    }
+
+    /// The line ended inside a hole of a string: the innermost one is to blame.
+    pub(super) fn unclosed_hole(&mut self) {
+        let Some(innermost) = self.line_holes().next() else { return };
+        let outermost = self.line_holes().last().unwrap_or(innermost);
+        let Some(Open { at, kind: OpenKind::Hole { first_quote, .. }, .. }) = self.open.get(innermost) else {
+            return;
+        };
+        let (at, first_quote) = (*at, *first_quote);
+        let end = self.line_end(at);
+        let quote = first_quote.map(|quote| self.span(quote..quote + 1));
+        if !self.chunk_is_broken() {
+            self.report(errors::unclosed_interpolation(self.text, self.span(at..at + 2), quote));
+        }
+        self.result.damage.push(at);
+        self.open.truncate(outermost);
+        self.close_swallowed(at + 2, end);
+        self.at = end;
+    }
+
+    /// Closers that an unterminated string swallowed close the brackets opened on the same line.
+    fn close_swallowed(&mut self, start: usize, end: usize) {
+        for at in start..end {
+            let Some(closer @ (b')' | b']' | b'}')) = self.byte(at) else { continue };
+            if self.open.last().is_some_and(|open| open.at >= self.line_start && open.closer() == closer)
+                && let Some(open) = self.open.pop()
+            {
+                self.result.pairs.push((open.at, at));
+            }
+        }
+    }
+
+    pub(super) fn single_quotes(&mut self) {
+        let start = self.at;
+        let line = self.text.get(start + 1..self.line_end(start)).unwrap_or_default();
+        let content = line.find('\'').and_then(|end| line.get(..end));
+        let end = start + 1 + content.map_or(0, |content| content.len() + 1);
+        self.report(errors::single_quotes(self.span(start..end), content));
+        match content {
+            Some(content) if !content.contains(['"', '\\', '$']) => {
+                self.result.patches.push(Patch { range: start..end, kind: PatchKind::DoubleQuotes });
+            }
+            _ => self.result.damage.push(start),
+        }
+        self.at = end;
+    }
+
+    /// A character in a string or comment that is not printable ASCII: anything goes but control characters.
+    pub(super) fn text_character(&mut self) {
+        let Some(character) = self.rest().chars().next() else { return };
+        let range = self.at..self.at + character.len_utf8();
+        if is_control(character) {
+            self.report(errors::control_character(character, self.span(range.clone())));
+            self.blank(range.clone());
+        }
+        self.at = range.end;
+    }
+
+    /// A character outside strings and comments that means nothing there.
+    pub(super) fn unexpected(&mut self) {
+        let Some(character) = self.rest().chars().next() else { return };
+        let range = self.at..self.at + character.len_utf8();
+        self.at = range.end;
+        if is_control(character) {
+            self.report(errors::control_character(character, self.span(range.clone())));
+            return self.blank(range);
+        }
+        if self.reported_line != Some(self.line_start) {
+            self.reported_line = Some(self.line_start);
+            self.report(errors::unexpected_character(character, self.span(range.clone())));
+        }
+        if errors::is_blank_look_alike(character) {
+            self.blank(range);
+        } else {
+            self.result.damage.push(range.start);
+        }
+    }
+}
+
+/// Characters that a terminal or an editor obeys instead of showing, and the mark of bytes that are not UTF-8.
+fn is_control(character: char) -> bool {
+    (character.is_control() && !matches!(character, '\n' | '\t'))
+        || matches!(
+            character,
+            '\u{200e}'
+                | '\u{200f}'
+                | '\u{061c}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+                | '\u{fffd}'
+        )
+}
