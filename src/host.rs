@@ -139,7 +139,7 @@ pub enum StepState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Built {
-    /// The instructions of the Dockerfile in their order, with whether each came from the cache.
+    /// The instructions of the Dockerfile in their order, with whether each came from the cache; `FROM` is left out.
     pub steps: Vec<BuiltStep>,
 }
 

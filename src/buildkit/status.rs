@@ -14,6 +14,8 @@ use crate::host::{BuildProgress, BuildStep, BuiltStep, StepState};
 
 /// How many of a step's last lines an error shows.
 const LAST_LINES: usize = 20;
+/// How the names of steps that read a cache start; the reference follows.
+const IMPORT: &str = "importing cache manifest from ";
 /// A longer line is cut: a progress bar drawn with carriage returns never ends its line.
 const MAX_LINE: usize = 4096;
 
@@ -98,15 +100,18 @@ impl Progress {
     fn vertex(&mut self, vertex: &Vertex, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
         let record = self.steps.entry(vertex.digest.clone()).or_insert_with(|| StepRecord::new(&vertex.name));
         record.name.clone_from(&vertex.name);
-        record.state = state(vertex);
+        let before = std::mem::replace(&mut record.state, state(vertex));
         record.error.clone_from(&vertex.error);
         if let Some(started) = &vertex.started {
             let ran =
                 vertex.completed.as_ref().map_or(Duration::ZERO, |completed| between(started, completed));
             record.intervals.insert((started.seconds, started.nanos), ran);
         }
-        if record.state == StepState::Failed && vertex.name.starts_with("importing cache manifest") {
-            report(BuildProgress::Warning(format!("{} failed: {}", vertex.name, vertex.error)));
+        if record.state == before {
+            return;
+        }
+        if let (StepState::Failed, Some(reference)) = (record.state, vertex.name.strip_prefix(IMPORT)) {
+            report(BuildProgress::Warning(failed_import(reference, &vertex.error)));
         }
         report(BuildProgress::Step(BuildStep {
             id: vertex.digest.clone(),
@@ -124,12 +129,15 @@ impl Progress {
         }
     }
 
-    /// The instructions that the build needed, in the order of the Dockerfile.
+    /// The instructions that the build needed, in the order of the Dockerfile. `FROM` is not one of them: it names
+    /// an image and does no work that a cache could save.
     pub(super) fn built_steps(&self) -> Vec<BuiltStep> {
         let mut stages: Vec<&str> = Vec::new();
         let mut steps = Vec::new();
         for record in self.steps.values() {
-            let Some(instruction) = Instruction::parse(&record.name) else { continue };
+            let Some(instruction) = Instruction::parse(&record.name).filter(|found| !found.is_from) else {
+                continue;
+            };
             let stage = stages.iter().position(|stage| *stage == instruction.stage).unwrap_or_else(|| {
                 stages.push(instruction.stage);
                 stages.len() - 1
@@ -146,7 +154,7 @@ impl Progress {
         let failed = |record: &StepRecord| {
             record.state == StepState::Failed
                 && !record.error.contains("context canceled")
-                && !record.name.starts_with("importing cache manifest")
+                && !record.name.starts_with(IMPORT)
         };
         let record = self.steps.values_mut().find(|record| failed(record))?;
         if !record.partial.is_empty() {
@@ -171,6 +179,15 @@ fn state(vertex: &Vertex) -> StepState {
     }
 }
 
+/// A build without its cache works, only slower; the first build of an image finds none.
+fn failed_import(reference: &str, error: &str) -> String {
+    if error.ends_with("not found") {
+        format!("there is no cache at {reference} yet")
+    } else {
+        format!("the cache at {reference} cannot be read: {error}")
+    }
+}
+
 fn between(start: &Timestamp, end: &Timestamp) -> Duration {
     let nanos = |time: &Timestamp| i128::from(time.seconds) * 1_000_000_000 + i128::from(time.nanos);
     Duration::from_nanos(u64::try_from(nanos(end) - nanos(start)).unwrap_or(0))
@@ -182,17 +199,19 @@ fn between(start: &Timestamp, end: &Timestamp) -> Duration {
 struct Instruction<'a> {
     stage: &'a str,
     index: u32,
+    is_from: bool,
 }
 
 impl<'a> Instruction<'a> {
     fn parse(name: &'a str) -> Option<Self> {
         static PREFIX: LazyLock<Regex> = LazyLock::new(|| {
-            Regex::new(r"^\[(?:([^\]]*) )? ?(\d+)/\d+\] ").expect("the pattern is constant")
+            Regex::new(r"^\[(?:([^\]]*) )? ?(\d+)/\d+\] (.*)").expect("the pattern is constant")
         });
         let found = PREFIX.captures(name)?;
         let stage = found.get(1).map_or("", |stage| stage.as_str());
         let index = found.get(2)?.as_str().parse().ok()?;
-        Some(Self { stage: stage.trim(), index })
+        let is_from = found.get(3).is_some_and(|rest| rest.as_str().starts_with("FROM "));
+        Some(Self { stage: stage.trim(), index, is_from })
     }
 }
 
@@ -289,7 +308,7 @@ mod tests {
         let (mut progress, events) =
             progress(vec![vertex("importing cache manifest from r.io/a:cache", false, "not found")], vec![]);
         assert_eq!(progress.failed_step(), None);
-        let warning = "importing cache manifest from r.io/a:cache failed: not found".to_owned();
+        let warning = "there is no cache at r.io/a:cache yet".to_owned();
         assert!(events.contains(&BuildProgress::Warning(warning)));
     }
 

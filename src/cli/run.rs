@@ -143,8 +143,15 @@ async fn cancel_on_signal(cancelled: CancellationToken) {
 
 fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
-        eprint!("{}", render::human(sources, diagnostics, render::Style::stderr()));
+        eprint!("{}", render::human(sources, diagnostics, stderr_style()));
     }
+}
+
+fn stderr_style() -> render::Style {
+    let terminal = console::Term::stderr();
+    // A log has no width; this is what fits most of them.
+    let width = if terminal.features().is_attended() { terminal.size().1.into() } else { 100 };
+    render::Style { color: console::colors_enabled_stderr(), width, unicode: true }
 }
 
 /// One failure, as the person reads it who is called at night: what failed, its last words, what to do.

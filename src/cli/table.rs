@@ -16,8 +16,9 @@ pub(super) fn images(report: &Report) -> Option<String> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["image", "cached", "build", "push", "sent", "digest"]);
-    for column in 1..=4 {
-        if let Some(column) = table.column_mut(column) {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if (1..=4).contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

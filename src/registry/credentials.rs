@@ -1,5 +1,9 @@
 //! Credentials for OCI registries: those of the file, else those that `docker login` has left on this machine.
 
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
+use std::path::PathBuf;
+
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
 use super::Found;
@@ -46,8 +50,15 @@ async fn read_secret(secret: &Secret) -> Result<String, String> {
 
 /// Reads `~/.docker/config.json` (or `$DOCKER_CONFIG/config.json`) and asks the credential helper it names.
 fn from_docker_config(host: &str) -> Result<Found, String> {
-    let origin = "the Docker configuration".to_owned();
-    match docker_credential::get_credential(config_key(host)) {
+    let nowhere = Found { credentials: None, origin: "nowhere".to_owned() };
+    let Some(path) = docker_config() else { return Ok(nowhere) };
+    let file = match File::open(&path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(nowhere),
+        Err(error) => return Err(format!("cannot read {} ({error})", path.display())),
+    };
+    let origin = path.display().to_string();
+    match docker_credential::get_credential_from_reader(file, config_key(host)) {
         Ok(DockerCredential::UsernamePassword(username, password)) => {
             Ok(Found { credentials: Some(Credentials { username, password }), origin })
         }
@@ -56,11 +67,22 @@ fn from_docker_config(host: &str) -> Result<Found, String> {
             let credentials = Credentials { username: "<token>".to_owned(), password: token };
             Ok(Found { credentials: Some(credentials), origin })
         }
-        Err(CredentialRetrievalError::NoCredentialConfigured | CredentialRetrievalError::ConfigNotFound) => {
-            Ok(Found { credentials: None, origin: "nowhere".to_owned() })
+        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(nowhere),
+        // What credential helpers answer when they know nothing of a host (docker-credential-helpers, credentials).
+        Err(CredentialRetrievalError::HelperFailure { stdout, .. })
+            if stdout.contains("credentials not found") =>
+        {
+            Ok(nowhere)
         }
-        Err(error) => Err(format!("the Docker configuration cannot be used: {error}")),
+        Err(error) => Err(format!("{origin} cannot be used: {error}")),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "where Docker's own programs look for the configuration")]
+fn docker_config() -> Option<PathBuf> {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    Some(folder.or_else(home)?.join("config.json"))
 }
 
 /// Docker Hub has a key of its own in the configuration.

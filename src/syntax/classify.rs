@@ -51,7 +51,8 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
             syntax::dashed_name(&whole, failure.span_at(start, whole.len()))
         }
         "." | "/" | "*" | "~" if failure.expects_value() || failure.in_step() => {
-            let start = failure.at - word_before.len().min(if before.ends_with(word_before) { word_before.len() } else { 0 });
+            let start = failure.at
+                - word_before.len().min(if before.ends_with(word_before) { word_before.len() } else { 0 });
             let text = argument(failure.source.get(start..).unwrap_or_default());
             errors::unquoted_argument(text, failure.span_at(start, text.len()))
         }

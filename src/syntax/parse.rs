@@ -260,7 +260,8 @@ impl<'a> FileParser<'a> {
         let head = self.head(first);
         let has_version = self.text.starts_with("cachelang") || head.word.value == "cachelang";
         if self.version.is_none() && !has_version {
-            let reported = self.diagnostics.iter().any(|diagnostic| diagnostic.primary.span == head.word.span);
+            let reported =
+                self.diagnostics.iter().any(|diagnostic| diagnostic.primary.span == head.word.span);
             if !reported {
                 self.diagnostics.push(lexical::missing_version(head.word.span));
             }

@@ -1,10 +1,15 @@
 //! Progress as plain lines, for logs.
 
+use std::time::Duration;
+
 use indicatif::HumanBytes;
 
 use super::{RunObserver, print_output};
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
+
+/// Shorter times are shown as `0.0 s`.
+const NOTICEABLE: Duration = Duration::from_millis(50);
 
 /// A line on standard error for each thing that happened, with the image or wave it belongs to.
 pub(super) struct Plain;
@@ -57,8 +62,11 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(line)
 }
 
-/// A step that has ended; internal work is only shown when it failed.
+/// A step that has ended; internal work is only shown when it failed, a base image only if it was pulled.
 fn ended(step: &BuildStep) -> Option<String> {
+    if step.name.contains("] FROM ") && step.elapsed < NOTICEABLE {
+        return None;
+    }
     match step.state {
         StepState::Cached if step.instruction => Some(format!("{} cached", step.name)),
         StepState::Executed if step.instruction => {
