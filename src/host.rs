@@ -369,11 +369,13 @@ pub enum RegistryError {
     #[error("{host} does not accept the credentials from {origin} ({cause})")]
     Denied {
         host: String,
-        /// Where the credentials were found, or that there were none.
+        /// Where the credentials were found.
         origin: String,
         cause: String,
     },
-    #[error("no credentials for {host} ({cause})")]
+    #[error("{host} wants a login, and no credentials for it were found")]
+    LoginNeeded { host: String },
+    #[error("the credentials for {host} cannot be read ({cause})")]
     Credentials { host: String, cause: String },
     #[error("{call} failed ({cause})")]
     Api {

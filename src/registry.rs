@@ -27,13 +27,13 @@ const PROBE_TAG: &str = "latest";
 /// Registries over the network. Credentials are looked up once for each registry item of the file.
 #[derive(Default)]
 pub struct Registries {
-    found: Mutex<IndexMap<String, Arc<OnceCell<Found>>>>,
+    found: Mutex<IndexMap<String, Arc<OnceCell<Option<Found>>>>>,
 }
 
 /// Credentials with where they came from, for messages.
 #[derive(Debug, Clone)]
 struct Found {
-    credentials: Option<Credentials>,
+    credentials: Credentials,
     origin: String,
 }
 
@@ -42,20 +42,20 @@ impl Registries {
         Self::default()
     }
 
-    async fn credentials(&self, registry: &plan::Registry) -> Result<Found, RegistryError> {
+    async fn credentials(&self, registry: &plan::Registry) -> Result<Option<Found>, RegistryError> {
         let cell = Arc::clone(self.found.lock().await.entry(registry.name.clone()).or_default());
         cell.get_or_try_init(|| find_credentials(registry)).await.cloned()
     }
 }
 
-async fn find_credentials(registry: &plan::Registry) -> Result<Found, RegistryError> {
+async fn find_credentials(registry: &plan::Registry) -> Result<Option<Found>, RegistryError> {
     match &registry.kind {
         RegistryKind::Oci { host, username, password, .. } => {
             credentials::oci(host, username.as_deref(), password.as_ref()).await
         }
         #[cfg(feature = "ecr")]
         RegistryKind::Ecr { region, profile, endpoint, account, .. } => {
-            ecr::login(account, region, profile.as_deref(), endpoint.as_deref()).await
+            ecr::login(account, region, profile.as_deref(), endpoint.as_deref()).await.map(Some)
         }
         #[cfg(not(feature = "ecr"))]
         RegistryKind::Ecr { .. } => Err(RegistryError::Unsupported("Amazon ECR (feature `ecr`)")),
@@ -84,7 +84,7 @@ impl Registry for Registries {
             .await?;
         }
         self.manifest(registry, repository, PROBE_TAG).await?;
-        Ok(found.credentials)
+        Ok(found.map(|found| found.credentials))
     }
 
     async fn manifest(
@@ -94,8 +94,10 @@ impl Registry for Registries {
         reference: &str,
     ) -> Result<Option<Manifest>, RegistryError> {
         let found = self.credentials(registry).await?;
-        let auth = match &found.credentials {
-            Some(found) => RegistryAuth::Basic(found.username.clone(), found.password.clone()),
+        let auth = match &found {
+            Some(Found { credentials, .. }) => {
+                RegistryAuth::Basic(credentials.username.clone(), credentials.password.clone())
+            }
             None => RegistryAuth::Anonymous,
         };
         let image = if reference.starts_with("sha256:") {
@@ -106,7 +108,7 @@ impl Registry for Registries {
         let client = client(registry);
         // A token for pushing tells now whether pushing is allowed.
         let operation = oci_client::RegistryOperation::Push;
-        let failed = |error| failure(registry, &found.origin, &error);
+        let failed = |error| failure(registry, found.as_ref(), &error);
         client.auth(&image, &auth, operation).await.map_err(failed)?;
         match client.pull_manifest(&image, &auth).await {
             Ok((manifest, digest)) => Ok(Some(Manifest::new(digest, layers(manifest)))),
@@ -159,25 +161,31 @@ fn is_absent(error: &OciDistributionError) -> bool {
     }
 }
 
-fn failure(registry: &plan::Registry, origin: &str, error: &OciDistributionError) -> RegistryError {
+fn failure(registry: &plan::Registry, found: Option<&Found>, error: &OciDistributionError) -> RegistryError {
     let host = registry.host();
     let cause = one_line(error);
-    match error {
-        OciDistributionError::RequestError(error) if !error.is_decode() => {
+    match (error, found) {
+        (OciDistributionError::RequestError(error), _) if !error.is_decode() => {
             RegistryError::Unreachable { host, cause: root_cause(error) }
         }
-        OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
-            RegistryError::Denied { host, origin: origin.to_owned(), cause }
+        (error, Some(found)) if is_denied(error) => {
+            RegistryError::Denied { host, origin: found.origin.clone(), cause }
         }
-        OciDistributionError::RegistryError { envelope, .. }
-            if envelope
-                .errors
-                .iter()
-                .any(|error| matches!(error.code, OciErrorCode::Unauthorized | OciErrorCode::Denied)) =>
-        {
-            RegistryError::Denied { host, origin: origin.to_owned(), cause }
-        }
+        (error, None) if is_denied(error) => RegistryError::LoginNeeded { host },
         _ => RegistryError::Api { call: format!("reading from {host}"), cause },
+    }
+}
+
+fn is_denied(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
+            true
+        }
+        OciDistributionError::RegistryError { envelope, .. } => {
+            let denied = [OciErrorCode::Unauthorized, OciErrorCode::Denied];
+            envelope.errors.iter().any(|error| denied.contains(&error.code))
+        }
+        _ => false,
     }
 }
 

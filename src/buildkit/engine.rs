@@ -166,14 +166,57 @@ async fn follow_solve(
 
 fn build_error(status: &Status, progress: &mut Progress) -> BuildError {
     if let Some(failed) = progress.failed_step() {
-        return BuildError::Step { step: failed.name, cause: failed.error, output: failed.output };
+        let cause = plain_words(&failed.error).to_owned();
+        return BuildError::Step { step: failed.name, cause, output: failed.output };
     }
-    let message = status.message().trim().to_owned();
+    let message = plain_words(status.message().trim()).to_owned();
     match status.code() {
         _ if message.contains("no space left on device") => BuildError::DiskFull(message),
         Code::Unavailable | Code::Internal | Code::Cancelled => {
             BuildError::ConnectionLost(if message.is_empty() { status.to_string() } else { message })
         }
         _ => BuildError::Engine(message),
+    }
+}
+
+/// BuildKit's message without the layers that it went through: what is left names the cause.
+fn plain_words(message: &str) -> &str {
+    const LAYERS: &[&str] = &[
+        "failed to solve: ",
+        "failed to solve with frontend dockerfile.v0: ",
+        "failed to solve with frontend gateway.v0: ",
+        "failed to create LLB definition: ",
+        "rpc error: code = Unknown desc = ",
+    ];
+    let mut message = message;
+    while let Some(rest) = LAYERS.iter().find_map(|layer| message.strip_prefix(layer)) {
+        message = rest;
+    }
+    // `executor failed running […]: exit code: 3`, `process "…" did not complete successfully: exit code: 3`
+    match message.rfind("exit code: ") {
+        Some(at) if message.starts_with("executor failed") || message.starts_with("process ") => {
+            message.get(at..).unwrap_or(message)
+        }
+        _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_words;
+
+    #[test]
+    fn messages_say_the_cause() {
+        for (message, cause) in [
+            (
+                "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 14: unknown instruction: FOO",
+                "dockerfile parse error line 14: unknown instruction: FOO",
+            ),
+            ("executor failed running [/bin/sh -c make]: exit code: 3", "exit code: 3"),
+            ("process \"/bin/sh -c make\" did not complete successfully: exit code: 137", "exit code: 137"),
+            ("r.io/base:1: not found", "r.io/base:1: not found"),
+        ] {
+            assert_eq!(plain_words(message), cause);
+        }
     }
 }

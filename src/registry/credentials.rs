@@ -15,13 +15,13 @@ pub(super) async fn oci(
     host: &str,
     username: Option<&str>,
     password: Option<&Secret>,
-) -> Result<Found, RegistryError> {
+) -> Result<Option<Found>, RegistryError> {
     let failed = |cause: String| RegistryError::Credentials { host: host.to_owned(), cause };
     match (username, password) {
         (Some(username), Some(secret)) => {
             let password = read_secret(secret).await.map_err(failed)?;
             let credentials = Credentials { username: username.to_owned(), password };
-            Ok(Found { credentials: Some(credentials), origin: format!("secret `{}`", secret.name) })
+            Ok(Some(Found { credentials, origin: format!("secret `{}`", secret.name) }))
         }
         (Some(_), None) => Err(failed("the registry has a `username` but no `password`".to_owned())),
         (None, Some(_)) => Err(failed("the registry has a `password` but no `username`".to_owned())),
@@ -49,30 +49,29 @@ async fn read_secret(secret: &Secret) -> Result<String, String> {
 }
 
 /// Reads `~/.docker/config.json` (or `$DOCKER_CONFIG/config.json`) and asks the credential helper it names.
-fn from_docker_config(host: &str) -> Result<Found, String> {
-    let nowhere = Found { credentials: None, origin: "nowhere".to_owned() };
-    let Some(path) = docker_config() else { return Ok(nowhere) };
+fn from_docker_config(host: &str) -> Result<Option<Found>, String> {
+    let Some(path) = docker_config() else { return Ok(None) };
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(nowhere),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("cannot read {} ({error})", path.display())),
     };
     let origin = path.display().to_string();
     match docker_credential::get_credential_from_reader(file, config_key(host)) {
         Ok(DockerCredential::UsernamePassword(username, password)) => {
-            Ok(Found { credentials: Some(Credentials { username, password }), origin })
+            Ok(Some(Found { credentials: Credentials { username, password }, origin }))
         }
         // The name by which registries know that the password is an identity token.
         Ok(DockerCredential::IdentityToken(token)) => {
             let credentials = Credentials { username: "<token>".to_owned(), password: token };
-            Ok(Found { credentials: Some(credentials), origin })
+            Ok(Some(Found { credentials, origin }))
         }
-        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(nowhere),
+        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
         // What credential helpers answer when they know nothing of a host (docker-credential-helpers, credentials).
         Err(CredentialRetrievalError::HelperFailure { stdout, .. })
             if stdout.contains("credentials not found") =>
         {
-            Ok(nowhere)
+            Ok(None)
         }
         Err(error) => Err(format!("{origin} cannot be used: {error}")),
     }

@@ -31,7 +31,7 @@ pub(super) async fn login(
         .and_then(|text| text.split_once(':'))
         .ok_or_else(|| malformed("the token is not `user:password` in base64"))?;
     let credentials = Credentials { username: username.to_owned(), password: password.to_owned() };
-    Ok(Found { credentials: Some(credentials), origin: format!("{CALL} for account {account}") })
+    Ok(Found { credentials, origin: format!("{CALL} for account {account}") })
 }
 
 /// Creates a repository if there is none of the name.

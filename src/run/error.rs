@@ -41,7 +41,7 @@ impl RunError {
     pub fn help(&self) -> Option<String> {
         match self {
             RunError::Engine { source: BuildError::Unreachable { address, .. }, .. } => Some(format!(
-                "start the Docker Engine, or set DOCKER_HOST to the address of another one (now {address})"
+                "start the Docker Engine at {address}, or set DOCKER_HOST to the address of another one"
             )),
             RunError::Engine { source: BuildError::CacheExport { .. }, .. }
             | RunError::Build { source: BuildError::CacheExport { .. }, .. } => Some(
@@ -77,7 +77,7 @@ fn registry_help(error: &RegistryError) -> Option<String> {
         RegistryError::Unreachable { host, .. } => {
             Some(format!("check that a registry answers at {host}, and the `host` of the `registry` item"))
         }
-        RegistryError::Denied { host, .. } => Some(denied_help(host)),
+        RegistryError::Denied { host, .. } | RegistryError::LoginNeeded { host } => Some(denied_help(host)),
         RegistryError::Credentials { .. } | RegistryError::Api { .. } | RegistryError::Unsupported(_) => None,
     }
 }
