@@ -180,6 +180,7 @@ impl<'a> FileParser<'a> {
             let range = patch.range.start - base..patch.range.end.min(chunk.range.end) - base;
             match patch.kind {
                 PatchKind::Blank => blank(source.to_mut(), range),
+                PatchKind::Newline => source.to_mut().replace_range(range, "\n"),
                 PatchKind::DoubleQuotes => {
                     source.to_mut().replace_range(range.start..range.start + 1, "\"");
                     source.to_mut().replace_range(range.end - 1..range.end, "\"");
@@ -275,7 +276,7 @@ impl<'a> FileParser<'a> {
 /// Replaces everything but line breaks by spaces.
 fn blank(source: &mut String, range: Range<usize>) {
     let blanks = source.get(range.clone()).map(|text| {
-        text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { ' ' }).collect()
+        text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
     });
     let blanks: String = blanks.expect("ranges come from character boundaries of this text");
     source.replace_range(range, &blanks);

@@ -49,6 +49,8 @@ pub(super) struct Patch {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatchKind {
     Blank,
+    /// A lone carriage return is read as a line break.
+    Newline,
     /// `'text'` is read as `"text"`.
     DoubleQuotes,
 }
@@ -189,6 +191,9 @@ impl Scanner<'_> {
             b' ' | b'\t' => self.at += 1,
             b'\r' if self.byte(self.at + 1) == Some(b'\n') => self.at += 1,
             b'#' => self.comment(),
+            b'/' if self.starts_with("//") || self.starts_with("/*") => self.foreign_comment(),
+            b'-' if self.starts_with("--") && self.is_dash_comment() => self.foreign_comment(),
+            b'\r' => self.unexpected(),
             _ => {
                 if !self.line_has_token {
                     self.line_has_token = true;
@@ -209,8 +214,6 @@ impl Scanner<'_> {
             }
             b')' | b']' | b'}' => self.close(byte),
             b'\'' => self.single_quotes(),
-            b'/' if self.starts_with("//") || self.starts_with("/*") => self.foreign_comment(),
-            b'-' if self.starts_with("--") && self.is_dash_comment() => self.foreign_comment(),
             b'`' | b'@' | b'~' | b'^' | b'%' | b'\\' => self.unexpected(),
             _ if byte.is_ascii_alphanumeric() || byte == b'_' => {
                 while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {

@@ -56,6 +56,7 @@ pub(in crate::syntax) fn unexpected_character(character: char, span: Span) -> Di
     let code = u32::from(character);
     let shown = match character {
         _ if is_blank_look_alike(character) => format!("unexpected character U+{code:04X}"),
+        '`' => "unexpected backquote".to_owned(),
         _ if character.is_ascii() => format!("unexpected character `{character}`"),
         _ => format!("unexpected character `{character}` (U+{code:04X})"),
     };
@@ -157,6 +158,18 @@ fn closer_of(opener: &str) -> char {
     }
 }
 
+/// The first line behind an opener that is not indented more than the line of the opener: its contents end there.
+fn line_after_contents(text: &str, opener: Span, latest: Span) -> usize {
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let first = line_of(text, opener.range().start);
+    let last = line_of(text, latest.range().start);
+    let mut lines = text.lines().enumerate().skip(first - 1);
+    let own = lines.next().map_or(0, |(_, line)| indent(line));
+    lines
+        .find(|(index, line)| *index + 1 >= last || (!line.trim().is_empty() && indent(line) <= own))
+        .map_or(last, |(index, _)| index + 1)
+}
+
 /// `item` is the next item; without one, the file ends.
 pub(in crate::syntax) fn unclosed_bracket(text: &str, opener: Span, item: Option<Span>) -> Diagnostic {
     let bracket = slice(text, opener);
@@ -169,21 +182,21 @@ pub(in crate::syntax) fn unclosed_bracket(text: &str, opener: Span, item: Option
     );
     match item {
         Some(item) => {
-            let line = line_of(text, item.range().start);
+            let line = line_after_contents(text, opener, item);
             diagnostic
                 .with_label(item, "a new item starts here")
                 .with_help(format!("add `{closer}` before line {line}"))
         }
-        None => diagnostic.with_help(format!("add `{closer}`; the file ends before it")),
+        None => diagnostic.with_help(format!("add `{closer}` before the end of the file")),
     }
 }
 
 /// An opener that something further out closes, from how the lines are indented.
 pub(in crate::syntax) fn unclosed_before_closer(text: &str, opener: Span, closer: Span) -> Diagnostic {
     let bracket = slice(text, opener);
-    let line = line_of(text, closer.range().start);
+    let line = line_after_contents(text, opener, closer);
     Diagnostic::new(Code::UnclosedBracket, format!("unclosed `{bracket}`"), opener, "never closed")
-        .with_label(closer, "this closes an outer bracket, by its indentation")
+        .with_label(closer, "this closes a bracket further out")
         .with_help(format!("add `{}` before line {line}", closer_of(bracket)))
 }
 
