@@ -98,7 +98,12 @@ fn wrapped(output: &mut String, word: &str, color: &str, text: &str, style: Styl
             line.push_str(word);
         }
     }
-    let _ = writeln!(output, "  {} {}", paint(&format!("{word}:"), color, style), lines.join(&format!("\n{indent}")));
+    let _ = writeln!(
+        output,
+        "  {} {}",
+        paint(&format!("{word}:"), color, style),
+        lines.join(&format!("\n{indent}"))
+    );
 }
 
 fn paint(text: &str, code: &str, style: Style) -> String {

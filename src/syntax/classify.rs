@@ -55,7 +55,8 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
             errors::dashed_value(&whole, failure.span_at(start, whole.len()))
         }
         "." | "/" | "*" | "~" if failure.expects_value() || failure.in_step() => {
-            let start = if before.ends_with(word_before) { failure.at - word_before.len() } else { failure.at };
+            let start =
+                if before.ends_with(word_before) { failure.at - word_before.len() } else { failure.at };
             let text = argument(failure.source.get(start..).unwrap_or_default());
             errors::unquoted_argument(text, failure.span_at(start, text.len()))
         }

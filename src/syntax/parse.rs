@@ -261,7 +261,8 @@ impl<'a> FileParser<'a> {
         let head = self.head(first);
         let has_version = self.text.starts_with("cachelang") || head.word.value == "cachelang";
         if self.version.is_none() && !has_version {
-            let reported = self.diagnostics.iter().any(|diagnostic| diagnostic.primary.span == head.word.span);
+            let reported =
+                self.diagnostics.iter().any(|diagnostic| diagnostic.primary.span == head.word.span);
             if !reported {
                 self.diagnostics.push(lexical::missing_version(head.word.span));
             }
@@ -275,9 +276,9 @@ impl<'a> FileParser<'a> {
 
 /// Replaces everything but line breaks by spaces.
 fn blank(source: &mut String, range: Range<usize>) {
-    let blanks = source.get(range.clone()).map(|text| {
-        text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
-    });
+    let blanks = source
+        .get(range.clone())
+        .map(|text| text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect());
     let blanks: String = blanks.expect("ranges come from character boundaries of this text");
     source.replace_range(range, &blanks);
 }

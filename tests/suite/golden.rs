@@ -36,8 +36,10 @@ fn root() -> PathBuf {
 
 fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut folders: Vec<PathBuf> =
-        entries.map(|entry| entry.expect("entries can be read").path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("entries can be read").path())
+        .filter(|path| path.is_dir())
+        .collect();
     folders.sort();
     folders
 }
@@ -89,7 +91,9 @@ fn golden() {
 #[test]
 fn every_syntax_code_has_a_case() {
     let mut missing = BTreeSet::new();
-    for code in Code::ALL.into_iter().map(Code::as_str).filter(|code| matches!(code.get(1..3), Some("00" | "01"))) {
+    for code in
+        Code::ALL.into_iter().map(Code::as_str).filter(|code| matches!(code.get(1..3), Some("00" | "01")))
+    {
         let shown = folders(&root().join("parse")).iter().any(|case| {
             let output = fs::read_to_string(case.join("out.txt")).unwrap_or_default();
             name(case).starts_with(&format!("{code}-")) && output.contains(&format!("[{code}]"))

@@ -13,10 +13,10 @@ const EXAMPLE: &str = include_str!("../golden/parse/good-example/in.cachefile");
 /// What a `.cachefile` is made of, and what people write instead.
 const TOKENS: [&str; 66] = [
     "\n", "\n", "\n", " ", " ", "  ", "\t", "\r\n", "\r", "# c\n", "## d\n", "let", "image", "wave", "param",
-    "registry", "stage", "pre", "run", "push", "promote", "sh", "to", "for", "in", "if", "then", "else", "extends",
-    "after", "a", "b_c", "my-name", "=", ":", "==", "??", "||", "&&", "!", "+", ",", ";", ".", "(", ")", "[", "]",
-    "{", "}", "\"", "\"x\"", "\"\"\"", "${", "$", "\\", "'", "5m", "3.10", "-1", "true", "<<<<<<<", ">>>>>>>", "=======",
-    "é", "\u{202e}",
+    "registry", "stage", "pre", "run", "push", "promote", "sh", "to", "for", "in", "if", "then", "else",
+    "extends", "after", "a", "b_c", "my-name", "=", ":", "==", "??", "||", "&&", "!", "+", ",", ";", ".",
+    "(", ")", "[", "]", "{", "}", "\"", "\"x\"", "\"\"\"", "${", "$", "\\", "'", "5m", "3.10", "-1", "true",
+    "<<<<<<<", ">>>>>>>", "=======", "é", "\u{202e}",
 ];
 
 fn parse(text: &str) -> (SourceMap, ast::File, Vec<Diagnostic>) {
@@ -85,7 +85,11 @@ fn deleting_a_token_is_reported_or_harmless() {
             tokens.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, token)| *token).collect();
         let diagnostics = check(&text);
         reported += usize::from(!diagnostics.is_empty());
-        assert!(diagnostics.len() <= 4, "{} reports for one deletion:\n{text}\n{diagnostics:#?}", diagnostics.len());
+        assert!(
+            diagnostics.len() <= 4,
+            "{} reports for one deletion:\n{text}\n{diagnostics:#?}",
+            diagnostics.len()
+        );
     }
     assert!(reported > 200, "only {reported} of {} deletions were noticed", tokens.len());
 }
@@ -159,7 +163,8 @@ fn nothing_takes_exponential_time() {
 
 #[test]
 fn broken_items_keep_their_names() {
-    let (_, file, _) = parse("cachelang 1\nlet a = %\nimage b {\n  x = [\n}\nimgae c { }\nwave d { push x }\n");
+    let (_, file, _) =
+        parse("cachelang 1\nlet a = %\nimage b {\n  x = [\n}\nimgae c { }\nwave d { push x }\n");
     let kinds: Vec<String> = file
         .items
         .iter()
@@ -174,7 +179,8 @@ fn broken_items_keep_their_names() {
 
 #[test]
 fn descriptions_come_from_the_lines_above() {
-    let (_, file, diagnostics) = parse("cachelang 1\n\n## One.\n##  Two.\nlet a = 1\n# no\nlet b = 2\n## far\n\nlet c = 3\n");
+    let (_, file, diagnostics) =
+        parse("cachelang 1\n\n## One.\n##  Two.\nlet a = 1\n# no\nlet b = 2\n## far\n\nlet c = 3\n");
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let found: Vec<Option<&str>> = file.items.iter().map(|item| item.description.as_deref()).collect();
     assert_eq!(found, [Some("One.\nTwo."), None, None]);

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use miette::{
-    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
-    SpanContents, ThemeCharacters, ThemeStyles,
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
 use super::Style;
@@ -40,7 +40,7 @@ pub(super) fn draw(
         return;
     }
     // The headline is printed once, above all snippets; miette's line for it is dropped.
-    let start = drawn.find(|one| matches!(one, '╭' | ',')).and_then(|at| drawn.get(..at)?.rfind('\n'));
+    let start = drawn.find(['╭', ',']).and_then(|at| drawn.get(..at)?.rfind('\n'));
     let snippet = start.and_then(|newline| drawn.get(newline + 1..)).unwrap_or(&drawn);
     for line in snippet.trim_end().lines() {
         output.push_str(line.trim_end());
@@ -117,7 +117,7 @@ impl SourceCode for Source<'_> {
             *contents.span(),
             self.window.first_line + contents.line(),
             column,
-            contents.line_count(),
+            self.window.first_line + contents.line_count(),
         )))
     }
 }

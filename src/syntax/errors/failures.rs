@@ -7,23 +7,20 @@ use crate::source::Span;
 pub(in crate::syntax) fn unexpected(expected: &[&str], found: &str, span: Span) -> Diagnostic {
     let expected: Vec<&str> = expected.iter().copied().take(4).collect();
     match expected.split_last() {
-        None => Diagnostic::new(
-            Code::UnexpectedToken,
-            format!("unexpected {found}"),
-            span,
-            "cannot be read here",
-        ),
+        None => {
+            Diagnostic::new(Code::UnexpectedToken, format!("unexpected {found}"), span, "cannot be read here")
+        }
         Some((last, rest)) => {
-            let list = if rest.is_empty() {
-                (*last).to_owned()
-            } else {
-                format!("{} or {last}", rest.join(", "))
-            };
+            let list =
+                if rest.is_empty() { (*last).to_owned() } else { format!("{} or {last}", rest.join(", ")) };
             let at_end = matches!(found, "end of line" | "the end");
             let side = if at_end { "after" } else { "before" };
             Diagnostic::new(
                 Code::UnexpectedToken,
-                format!("expected {list}, found {}", if found == "the end" { "the end of the item" } else { found }),
+                format!(
+                    "expected {list}, found {}",
+                    if found == "the end" { "the end of the item" } else { found }
+                ),
                 span,
                 format!("expected {list} {side} this"),
             )
@@ -100,13 +97,8 @@ pub(in crate::syntax) fn for_needs_value(span: Span) -> Diagnostic {
 }
 
 pub(in crate::syntax) fn single_operator(operator: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        format!("`{operator}` is not an operator"),
-        span,
-        "write it twice",
-    )
-    .with_help(format!("write `{operator}{operator}`"))
+    Diagnostic::new(Code::UnexpectedToken, format!("`{operator}` is not an operator"), span, "write it twice")
+        .with_help(format!("write `{operator}{operator}`"))
 }
 
 pub(in crate::syntax) fn item_inside_block(keyword: &str, span: Span) -> Diagnostic {

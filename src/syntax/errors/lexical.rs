@@ -25,8 +25,7 @@ pub(in crate::syntax) fn unterminated_multiline(opening: Span, item: Option<Span
 
 /// `content` is what stands between the quotes, if they are closed.
 pub(in crate::syntax) fn single_quotes(span: Span, content: Option<&str>) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::new(Code::SingleQuotes, "strings use double quotes", span, "single-quoted");
+    let diagnostic = Diagnostic::new(Code::SingleQuotes, "strings use double quotes", span, "single-quoted");
     match content {
         Some(content) if !content.contains(['"', '\\']) => {
             diagnostic.with_help(format!("write `\"{content}\"`"))
@@ -106,9 +105,30 @@ fn full_width(character: char) -> (String, Option<String>) {
 
 fn latin_look_alike(character: char) -> Option<char> {
     let pairs = [
-        ('а', 'a'), ('с', 'c'), ('е', 'e'), ('о', 'o'), ('р', 'p'), ('х', 'x'), ('у', 'y'), ('і', 'i'),
-        ('ѕ', 's'), ('ј', 'j'), ('А', 'A'), ('В', 'B'), ('С', 'C'), ('Е', 'E'), ('Н', 'H'), ('К', 'K'),
-        ('М', 'M'), ('О', 'O'), ('Р', 'P'), ('Т', 'T'), ('Х', 'X'), ('ο', 'o'), ('α', 'a'), ('ν', 'v'),
+        ('а', 'a'),
+        ('с', 'c'),
+        ('е', 'e'),
+        ('о', 'o'),
+        ('р', 'p'),
+        ('х', 'x'),
+        ('у', 'y'),
+        ('і', 'i'),
+        ('ѕ', 's'),
+        ('ј', 'j'),
+        ('А', 'A'),
+        ('В', 'B'),
+        ('С', 'C'),
+        ('Е', 'E'),
+        ('Н', 'H'),
+        ('К', 'K'),
+        ('М', 'M'),
+        ('О', 'O'),
+        ('Р', 'P'),
+        ('Т', 'T'),
+        ('Х', 'X'),
+        ('ο', 'o'),
+        ('α', 'a'),
+        ('ν', 'v'),
     ];
     pairs.into_iter().find(|(look_alike, _)| *look_alike == character).map(|(_, latin)| latin)
 }
@@ -174,12 +194,8 @@ fn line_after_contents(text: &str, opener: Span, latest: Span) -> usize {
 pub(in crate::syntax) fn unclosed_bracket(text: &str, opener: Span, item: Option<Span>) -> Diagnostic {
     let bracket = slice(text, opener);
     let closer = closer_of(bracket);
-    let diagnostic = Diagnostic::new(
-        Code::UnclosedBracket,
-        format!("unclosed `{bracket}`"),
-        opener,
-        "never closed",
-    );
+    let diagnostic =
+        Diagnostic::new(Code::UnclosedBracket, format!("unclosed `{bracket}`"), opener, "never closed");
     match item {
         Some(item) => {
             let line = line_after_contents(text, opener, item);

@@ -83,7 +83,8 @@ fn not_an_item(word: &Name) -> Diagnostic {
 fn attribute_outside_block(word: &Name, after: &str) -> Diagnostic {
     let name = &word.value;
     let value = after.trim_start_matches([':', '=']).trim();
-    let short = value.chars().count() <= 40 && !value.contains(['#', '`']) && !value.ends_with(['{', '[', '(']);
+    let short =
+        value.chars().count() <= 40 && !value.contains(['#', '`']) && !value.ends_with(['{', '[', '(']);
     let value = if short && !value.is_empty() { value } else { "…" };
     Diagnostic::new(
         Code::AttributeOutsideBlock,
@@ -126,13 +127,8 @@ pub(in crate::syntax) fn malformed_version(span: Span) -> Diagnostic {
 }
 
 pub(in crate::syntax) fn items_on_one_line(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::MissingSeparator,
-        "two items on one line",
-        span,
-        "expected a new line before this",
-    )
-    .with_help("start every item on a line of its own")
+    Diagnostic::new(Code::MissingSeparator, "two items on one line", span, "expected a new line before this")
+        .with_help("start every item on a line of its own")
 }
 
 // ---- Names
@@ -255,7 +251,11 @@ pub(in crate::syntax) fn missing_value(name: &str, sign: Span) -> Diagnostic {
 
 pub(in crate::syntax) fn missing_separator(span: Span, steps: bool) -> Diagnostic {
     let (what, label, help) = if steps {
-        ("steps", "expected a new line or `;` before this", "put each step on its own line, or write `;` between them")
+        (
+            "steps",
+            "expected a new line or `;` before this",
+            "put each step on its own line, or write `;` between them",
+        )
     } else {
         (
             "attributes",
@@ -354,13 +354,8 @@ pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic 
         Some(_) => "names use `_`, and this is `docker-bake` syntax",
         None => "names use `_`",
     };
-    Diagnostic::new(
-        Code::NotAnAttributeName,
-        format!("`{name}` is not an attribute name"),
-        span,
-        label,
-    )
-    .with_help(help.map_or_else(|| format!("write `{}`", name.replace('-', "_")), str::to_owned))
+    Diagnostic::new(Code::NotAnAttributeName, format!("`{name}` is not an attribute name"), span, label)
+        .with_help(help.map_or_else(|| format!("write `{}`", name.replace('-', "_")), str::to_owned))
 }
 
 /// Attributes of `docker-bake` that are something else here.
@@ -391,32 +386,17 @@ pub(in crate::syntax) fn dashed_key(name: &str, span: Span) -> Diagnostic {
 }
 
 pub(in crate::syntax) fn quoted_attribute(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::QuotedName,
-        format!("attribute `{name}` is quoted"),
-        span,
-        "names are not quoted",
-    )
-    .with_help(format!("write `{name}`"))
+    Diagnostic::new(Code::QuotedName, format!("attribute `{name}` is quoted"), span, "names are not quoted")
+        .with_help(format!("write `{name}`"))
 }
 
 pub(in crate::syntax) fn hole_in_key(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        "a key of a map cannot have `${}`",
-        span,
-        "expected plain text",
-    )
+    Diagnostic::new(Code::UnexpectedToken, "a key of a map cannot have `${}`", span, "expected plain text")
 }
 
 pub(in crate::syntax) fn block_not_value(name: &str, sign: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::BlockNotValue,
-        format!("`{name}` is a block, not a value"),
-        sign,
-        "remove this",
-    )
-    .with_help(format!("write `{name} {{ … }}`"))
+    Diagnostic::new(Code::BlockNotValue, format!("`{name}` is a block, not a value"), sign, "remove this")
+        .with_help(format!("write `{name} {{ … }}`"))
 }
 
 pub(in crate::syntax) fn map_not_block(name: &str, open: Span) -> Diagnostic {
@@ -492,13 +472,8 @@ pub(in crate::syntax) fn promote_without_to(image: &str, keyword: Span, end: Spa
 }
 
 pub(in crate::syntax) fn promote_without_tag(to: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::MissingStepArgument,
-        "`promote` needs a tag",
-        to,
-        "expected a tag after this",
-    )
-    .with_help("write `to app:\"stable\"`")
+    Diagnostic::new(Code::MissingStepArgument, "`promote` needs a tag", to, "expected a tag after this")
+        .with_help("write `to app:\"stable\"`")
 }
 
 pub(in crate::syntax) fn comma_between_arguments(word: &str, comma: Span) -> Diagnostic {
@@ -520,13 +495,8 @@ pub(in crate::syntax) fn one_argument(word: &str, extra: Span) -> Diagnostic {
 }
 
 pub(in crate::syntax) fn step_without_options(word: &str, open: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        format!("`{word}` has no options"),
-        open,
-        "not allowed here",
-    )
-    .with_help("only `run` and `sh` have options; those of a build stand in its `image`")
+    Diagnostic::new(Code::UnexpectedToken, format!("`{word}` has no options"), open, "not allowed here")
+        .with_help("only `run` and `sh` have options; those of a build stand in its `image`")
 }
 
 /// A word in a wave that is neither a step nor an attribute.

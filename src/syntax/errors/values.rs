@@ -67,7 +67,9 @@ pub(in crate::syntax) fn unknown_escape(escape: &str, span: Span) -> Diagnostic 
         }
         "\\r" | "\\0" | "\\e" => diagnostic.with_help("write `\\u{…}` with the number of the character"),
         "\\'" => diagnostic.with_help("write `'`; it needs no escape"),
-        "\\" => diagnostic.with_help("a string cannot go on in the next line; use `\"\"\"` for several lines"),
+        "\\" => {
+            diagnostic.with_help("a string cannot go on in the next line; use `\"\"\"` for several lines")
+        }
         _ => diagnostic.with_help("write `\\\\` for a backslash, or use `/` in paths"),
     }
 }
@@ -119,9 +121,8 @@ fn foreign(source: &str, span: Span, label: &str) -> Diagnostic {
 pub(in crate::syntax) fn shell_variable(source: &str, span: Span) -> Diagnostic {
     let variable = source.trim_matches(['$', '{', '}']);
     let name = variable.to_lowercase();
-    foreign(source, span, "shell syntax").with_help(format!(
-        "declare `param {name}: string = env(\"{variable}\")` and write `{name}`"
-    ))
+    foreign(source, span, "shell syntax")
+        .with_help(format!("declare `param {name}: string = env(\"{variable}\")` and write `{name}`"))
 }
 
 pub(in crate::syntax) fn stray_dollar(span: Span) -> Diagnostic {
@@ -185,11 +186,6 @@ pub(in crate::syntax) fn for_before_value(source: &str, span: Span) -> Diagnosti
 }
 
 pub(in crate::syntax) fn several_values_before_for(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        "several values before `for`",
-        span,
-        "this repeats one value only",
-    )
-    .with_help("write one value before `for`, or add two lists with `+`")
+    Diagnostic::new(Code::UnexpectedToken, "several values before `for`", span, "this repeats one value only")
+        .with_help("write one value before `for`, or add two lists with `+`")
 }

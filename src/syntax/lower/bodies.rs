@@ -126,10 +126,9 @@ impl<'a> Lower<'a> {
             self.report(errors::semicolon(semicolon, "attributes", "a new line or `,`"));
             return true;
         }
-        let has_sign = node
-            .clone()
-            .into_inner()
-            .any(|part| matches!(part.as_rule(), Rule::equals | Rule::colon | Rule::colon_equals | Rule::body));
+        let has_sign = node.clone().into_inner().any(|part| {
+            matches!(part.as_rule(), Rule::equals | Rule::colon | Rule::colon_equals | Rule::body)
+        });
         let first = self.first_token(start);
         if is_step || has_sign {
             self.report(errors::missing_separator(first, steps));
@@ -189,7 +188,9 @@ impl<'a> Lower<'a> {
     /// The members of a registry, repository, builder, image or block.
     pub(super) fn entries(&mut self, body: Node<'a>, place: &Place, height: usize) -> Vec<Entry> {
         let members = self.members(body, place, height).into_iter();
-        members.filter_map(|member| if let Member::Entry(entry) = member { Some(entry) } else { None }).collect()
+        members
+            .filter_map(|member| if let Member::Entry(entry) = member { Some(entry) } else { None })
+            .collect()
     }
 
     /// The members of a map or of options.

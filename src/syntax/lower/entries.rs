@@ -136,7 +136,8 @@ impl<'a> Lower<'a> {
         let span = self.span(&body);
         // Written as a block, its entries are separated like those of a block: one report is enough.
         let entries = self.attributes(body, &Place::options(&name.value, name.span), height + 1);
-        let entries = entries.into_iter().map(|one| crate::syntax::ast::MapEntry { key: one.name, value: one.value });
+        let entries =
+            entries.into_iter().map(|one| crate::syntax::ast::MapEntry { key: one.name, value: one.value });
         let value = Expr { kind: ExprKind::Map(entries.collect()), span };
         Member::Entry(Entry::Attribute(Attribute { name, value }))
     }

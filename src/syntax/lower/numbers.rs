@@ -68,9 +68,8 @@ pub(in crate::syntax) fn parse(source: &str) -> Result<ExprKind, NumberProblem> 
 }
 
 fn problem(digits: &str, unit: &str) -> NumberProblem {
-    let meant = |written: &str| {
-        UNIT_NAMES.iter().find(|(_, names)| names.contains(&written)).map(|(unit, _)| *unit)
-    };
+    let meant =
+        |written: &str| UNIT_NAMES.iter().find(|(_, names)| names.contains(&written)).map(|(unit, _)| *unit);
     if let Some(unit) = meant(unit) {
         return NumberProblem::Unit(format!("{digits}{unit}"));
     }
