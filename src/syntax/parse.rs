@@ -17,7 +17,7 @@ use super::errors::{lexical, syntax as errors};
 use super::lower::{Lower, Lowered};
 use super::scan::{Chunk, ITEM_KEYWORDS, PatchKind, Scan, scan};
 use crate::diag::{Code, Diagnostic};
-use crate::source::{FileId, Span, Spanned};
+use crate::source::{FileId, SourceFile, Span, Spanned};
 
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/cachefile.pest"]
@@ -26,8 +26,9 @@ struct Grammar;
 /// How often a chunk is parsed again after a line was blanked.
 const MAX_RETRIES: usize = 5;
 
-pub(super) fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
-    let mut scan = scan(file, text);
+pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>) {
+    let text = source.text();
+    let mut scan = scan(file, source);
     let diagnostics = std::mem::take(&mut scan.diagnostics);
     let mut parser = FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
     for (index, chunk) in scan.chunks.iter().enumerate() {
