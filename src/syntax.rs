@@ -16,5 +16,5 @@ use crate::source::{FileId, SourceMap};
 
 /// Parses one file of `sources`. The diagnostics are not sorted.
 pub fn parse(sources: &SourceMap, file: FileId) -> (ast::File, Vec<Diagnostic>) {
-    parse::parse(file, sources.file(file).text())
+    parse::parse(file, sources.file(file))
 }

@@ -3,6 +3,7 @@
 
 mod machine;
 mod snippet;
+mod window;
 
 use std::fmt::Write as _;
 

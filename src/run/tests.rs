@@ -1,1 +1,327 @@
+//! Order and failure of runs, on a host that only writes down what is asked of it.
 
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use expect_test::{Expect, expect};
+use indexmap::IndexMap;
+use tokio_util::sync::CancellationToken;
+
+use super::{Outcome, Report, run};
+use crate::host::{
+    BuildError, BuildProgress, BuildRequest, Builder, Built, BuiltStep, CommandError, CommandRequest, Commands,
+    Credentials, Engine, Event, Host, Layer, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed,
+    Registry, RegistryError,
+};
+use crate::plan::{self, Environment, Inputs, PathKind, Plan};
+use crate::source::SourceMap;
+
+const FILE: &str = r#"cachelang 1
+param commit: string = "c1"
+registry main {
+  kind = "oci"
+  host = "r.io"
+}
+repository app { registry = main }
+image api {
+  tags = [app:"api-latest", app:"api-${commit}"]
+}
+image cron {
+  tags = [app:"cron-${commit}", app:"cron-latest"]
+}
+wave build { push api, cron }
+wave deploy {
+  run "deploy" api.ref cron.digest
+  sh "echo ${api.ref} > \"$OUT\""
+}
+"#;
+
+/// Every path is what it needs to be.
+struct AnyFile;
+
+impl Environment for AnyFile {
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn path_kind(&self, path: &Path) -> Option<PathKind> {
+        Some(if path.ends_with("Dockerfile") { PathKind::File } else { PathKind::Folder })
+    }
+}
+
+fn plan_of(text: &str) -> Plan {
+    let mut sources = SourceMap::new();
+    let file = sources.add(".cachefile", "/p/.cachefile", text);
+    let (program, diagnostics) = crate::check(&sources, file);
+    assert_eq!(diagnostics, [], "the file is fine");
+    let inputs = Inputs { params: &IndexMap::new(), environment: &AnyFile, folder: Path::new("/p") };
+    let (plan, diagnostics) = plan::plan(&program, &inputs).expect("the file can be planned");
+    assert_eq!(diagnostics, [], "the plan is fine");
+    plan
+}
+
+/// Writes down every call, and fails those whose words are in `failing`.
+#[derive(Default)]
+struct Script {
+    failing: HashSet<&'static str>,
+    registry_cache_export: bool,
+    calls: Mutex<Vec<String>>,
+}
+
+impl Script {
+    /// Notes a call; whether it is to fail.
+    fn call(&self, words: String) -> bool {
+        let fails = self.failing.iter().any(|failing| words.contains(failing));
+        self.calls.lock().expect("no test thread panicked").push(words);
+        fails
+    }
+}
+
+#[async_trait]
+impl Builder for Script {
+    async fn engine(&self) -> Result<Engine, BuildError> {
+        if self.call("engine".to_owned()) {
+            return Err(BuildError::Unreachable { address: "unix:///x".into(), cause: "gone".into() });
+        }
+        Ok(Engine::new("unix:///x", "1.0", self.registry_cache_export))
+    }
+
+    async fn build(
+        &self,
+        request: &BuildRequest,
+        _: &(dyn Fn(BuildProgress) + Send + Sync),
+    ) -> Result<Built, BuildError> {
+        if self.call(format!("build {} from {:?} to {:?}", request.references.join(" "), request.cache_from, request.cache_to)) {
+            return Err(BuildError::Engine("no".into()));
+        }
+        if self.failing.contains("hang") {
+            std::future::pending::<()>().await;
+        }
+        Ok(Built::new(vec![BuiltStep { name: "[2/2] RUN x".into(), cached: true }]))
+    }
+
+    async fn push(
+        &self,
+        request: &PushRequest,
+        _: &(dyn Fn(PushProgress) + Send + Sync),
+    ) -> Result<Pushed, PushError> {
+        if self.call(format!("push {}", request.reference())) {
+            return Err(PushError::Engine("no".into()));
+        }
+        let image = if request.tag.contains("api") { "api" } else { "cron" };
+        Ok(Pushed::new(format!("sha256:{image}"), vec!["aaaa".into()], vec!["sha256:aaaa1".into(), "sha256:bbbb1".into()]))
+    }
+}
+
+#[async_trait]
+impl Registry for Script {
+    async fn prepare(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<Option<Credentials>, RegistryError> {
+        if self.call(format!("prepare {} {}", registry.name, repository.name)) {
+            return Err(RegistryError::LoginNeeded { host: registry.host() });
+        }
+        Ok(None)
+    }
+
+    async fn manifest(
+        &self,
+        _: &plan::Registry,
+        _: &plan::Repository,
+        reference: &str,
+    ) -> Result<Option<Manifest>, RegistryError> {
+        if self.failing.contains("lost tag") {
+            return Ok(None);
+        }
+        let image = if reference.contains("api") { "api" } else { "cron" };
+        let layer = |digest: &str, size| Layer { digest: digest.into(), size };
+        Ok(Some(Manifest::new(format!("sha256:{image}"), vec![layer("sha256:c1", 100), layer("sha256:c2", 7)])))
+    }
+}
+
+#[async_trait]
+impl Commands for Script {
+    async fn run(&self, command: &CommandRequest, _: &OnLine<'_>) -> Result<(), CommandError> {
+        if self.call(format!("command {} {}", command.program, command.arguments.join(" "))) {
+            return Err(CommandError::Exit { code: 7 });
+        }
+        Ok(())
+    }
+}
+
+impl Observer for Script {
+    fn observe(&self, _: &Event) {}
+}
+
+fn host(script: &Arc<Script>) -> Host {
+    Host::new(script.clone(), script.clone(), script.clone(), script.clone())
+}
+
+async fn run_script(text: &str, script: Script) -> (Report, String) {
+    let script = Arc::new(script);
+    let report = run(&plan_of(text), &host(&script), &CancellationToken::new()).await;
+    let calls = script.calls.lock().expect("no test thread panicked").join("\n");
+    (report, calls)
+}
+
+fn failing(words: &'static str) -> Script {
+    Script { failing: HashSet::from([words]), ..Script::default() }
+}
+
+/// The calls after the builds, and how the run ended.
+async fn check(script: Script, expected: Expect) {
+    let (report, calls) = run_script(FILE, script).await;
+    let outcome = match report.outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::Cancelled => "cancelled".to_owned(),
+        Outcome::Failed(errors) => {
+            errors.iter().map(|error| format!("failed: {error}")).collect::<Vec<_>>().join("\n")
+        }
+    };
+    let calls: Vec<_> = calls.lines().map(|line| line.split(" from ").next().unwrap_or_default()).collect();
+    expected.assert_eq(&format!("{}\n{outcome}", calls.join("\n")));
+}
+
+#[tokio::test]
+async fn moving_tags_are_pushed_after_all_others() {
+    check(
+        Script::default(),
+        expect![[r#"
+            engine
+            prepare main app
+            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            push r.io/app:api-c1
+            push r.io/app:cron-c1
+            push r.io/app:cache-api
+            push r.io/app:api-latest
+            push r.io/app:cache-cron
+            push r.io/app:cron-latest
+            command deploy r.io/app@sha256:api sha256:cron
+            command /bin/sh -eu -c echo 'r.io/app@sha256:api' > "$OUT"
+            done"#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_push_moves_no_tag() {
+    check(
+        failing("push r.io/app:cron-c1"),
+        expect![[r#"
+            engine
+            prepare main app
+            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            push r.io/app:api-c1
+            push r.io/app:cron-c1
+            failed: image `cron` was not pushed to `r.io/app:cron-c1`: no"#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_build_lets_its_sibling_finish_and_pushes_nothing() {
+    check(
+        failing("build r.io/app:api"),
+        expect![[r#"
+            engine
+            prepare main app
+            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            failed: image `api` was not built: no"#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_command_ends_the_run() {
+    let (report, calls) = run_script(FILE, failing("command deploy")).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("the command failed") };
+    assert_eq!(errors.len(), 1);
+    expect!["wave `deploy`: `deploy api.ref cron.digest` failed: exit code 7"].assert_eq(&errors[0].to_string());
+    assert!(!calls.contains("/bin/sh"), "the next step is not started");
+}
+
+#[tokio::test]
+async fn nothing_is_built_without_an_engine_or_a_registry() {
+    for words in ["engine", "prepare"] {
+        let (report, calls) = run_script(FILE, failing(words)).await;
+        assert!(matches!(report.outcome, Outcome::Failed(_)));
+        assert!(!calls.contains("build"), "{calls}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_that_is_not_in_the_registry_fails_the_run() {
+    let (report, _) = run_script(FILE, failing("lost tag")).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("the tag is not there") };
+    let expected = "image `api` was pushed, but `r.io/app:api-c1` names nothing in the registry and not sha256:api";
+    assert_eq!(errors[0].to_string(), expected);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_still_reports() {
+    let script = Arc::new(failing("hang"));
+    let cancelled = CancellationToken::new();
+    let plan = plan_of(FILE);
+    let host = host(&script);
+    let running = run(&plan, &host, &cancelled);
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        cancelled.cancel();
+    };
+    let (report, ()) = tokio::join!(running, stop);
+    assert!(matches!(report.outcome, Outcome::Cancelled));
+    assert_eq!(report.images.len(), 2);
+}
+
+#[tokio::test]
+async fn the_report_counts_steps_and_bytes() {
+    let (report, _) = run_script(FILE, Script::default()).await;
+    let api = &report.images[0];
+    assert_eq!(api.built.as_ref().map(Built::cached), Some(1));
+    // The engine names the first layer for each of the three tags.
+    assert_eq!(api.bytes_pushed, 300);
+    assert_eq!(api.reference.as_deref(), Some("r.io/app@sha256:api"));
+    assert_eq!(api.pushed, ["r.io/app:api-c1", "r.io/app:cache-api", "r.io/app:api-latest"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_can_exports_the_cache_to_the_registry() {
+    let script = Script { registry_cache_export: true, ..Script::default() };
+    let (report, calls) = run_script(FILE, script).await;
+    assert!(matches!(report.outcome, Outcome::Done));
+    assert!(!calls.contains("push r.io/app:cache-api"), "the cache is no image tag: {calls}");
+    assert!(calls.contains(r#"Registry { reference: "r.io/app:cache-api", mode: Max }"#), "{calls}");
+}
+
+#[tokio::test]
+async fn an_export_that_the_engine_cannot_do_fails_before_the_build() {
+    let text = FILE.replace(
+        "image api {",
+        "image api {\n  cache { to = [cache.registry(app:\"kept\", mode = \"max\")] }",
+    );
+    let (report, calls) = run_script(&text, Script::default()).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("the engine cannot do this") };
+    assert_eq!(
+        errors[0].to_string(),
+        "image `api` cannot be built: the Docker Engine 1.0 at unix:///x cannot export a cache to a registry"
+    );
+    assert_eq!(calls, "engine");
+}
+
+#[tokio::test]
+async fn a_wave_that_does_not_apply_is_skipped_with_all_it_needs() {
+    let text = FILE.replace("wave build {", "wave build {\n  when = commit == \"other\"\n ");
+    let text = text.replace("  run \"deploy\" api.ref cron.digest\n", "  run \"true\"\n");
+    let text = text.replace("  sh \"echo ${api.ref} > \\\"$OUT\\\"\"\n", "");
+    let (report, calls) = run_script(&text, Script::default()).await;
+    assert!(matches!(report.outcome, Outcome::Done));
+    assert_eq!(calls, "command true ");
+}

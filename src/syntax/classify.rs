@@ -31,7 +31,7 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
     let rest_of_line = rest.lines().next().unwrap_or_default();
     match found {
         "?" => {
-            let condition = before.rsplit('=').next().unwrap_or_default().trim();
+            let condition = before.split_once(" = ").map_or("", |(_, condition)| condition.trim());
             let branches = rest_of_line.trim_start_matches('?').split_once(':');
             match branches.filter(|_| !condition.is_empty()) {
                 Some((then, otherwise)) => values::ternary(condition, then.trim(), otherwise.trim(), span),
@@ -41,18 +41,22 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
         "$" => values::stray_dollar(span),
         "<" if rest.starts_with("<<") => values::heredoc(span),
         "and" | "or" | "not" => values::word_operator(found, span),
-        "=" if failure.in_step() => errors::option_without_braces(word_before, span),
+        "=" if failure.in_step() => {
+            let start = before.trim_end().len() - word_before.len();
+            let start = failure.at - before.len() + start;
+            errors::option_without_braces(word_before, failure.span_at(start, word_before.len()))
+        }
         "-" if rest.starts_with("--") || before.ends_with([' ', '\t']) => {
             errors::unquoted_argument(argument(rest_of_line), failure.span(argument(rest_of_line)))
         }
         "-" if !word_before.is_empty() => {
             let whole = format!("{word_before}{}", argument(rest_of_line));
             let start = failure.at - word_before.len();
-            syntax::dashed_name(&whole, failure.span_at(start, whole.len()))
+            errors::dashed_value(&whole, failure.span_at(start, whole.len()))
         }
         "." | "/" | "*" | "~" if failure.expects_value() || failure.in_step() => {
-            let start = failure.at
-                - word_before.len().min(if before.ends_with(word_before) { word_before.len() } else { 0 });
+            let start =
+                if before.ends_with(word_before) { failure.at - word_before.len() } else { failure.at };
             let text = argument(failure.source.get(start..).unwrap_or_default());
             errors::unquoted_argument(text, failure.span_at(start, text.len()))
         }
@@ -61,11 +65,52 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
         _ if ITEM_KEYWORDS.contains(&found) && failure.block.is_some() => {
             errors::item_inside_block(found, span)
         }
+        "{" if failure.block.is_some() => failure.unknown_block(),
+        _ if before.split_whitespace().collect::<Vec<_>>() == ["param", word_before] => {
+            errors::param_without_colon(word_before, found, span)
+        }
+        _ if failure.follows_value(found) => failure.after_value(found, span),
         _ => errors::unexpected(&failure.expected_words(), &failure.found_words(found), span),
     }
 }
 
 impl<'a> Failure<'a> {
+    /// A block that starts with a word that starts none.
+    fn unknown_block(&self) -> Diagnostic {
+        let before = self.line_before();
+        let line = before.trim_start();
+        let length = line.find(|one| !is_word(one)).unwrap_or(line.len());
+        let word = line.get(..length).unwrap_or_default();
+        let span = self.span_at(self.at - line.len(), length);
+        if ITEM_KEYWORDS.contains(&word) {
+            errors::item_inside_block(word, span)
+        } else if word.is_empty() {
+            errors::unexpected(&self.expected_words(), "`{`", self.span("{"))
+        } else {
+            errors::unknown_block(word, span)
+        }
+    }
+
+    /// Whether a complete value stands before what was found, and nothing that could go on with it.
+    fn follows_value(&self, found: &str) -> bool {
+        let ends_value = |last: char| is_word(last) || matches!(last, '"' | ')' | ']' | '}');
+        let before = self.line_before().trim_end();
+        found.starts_with(|first: char| is_word(first) || first == '"')
+            && before.contains('=')
+            && before.ends_with(ends_value)
+            && !self.expects_value()
+            && !self.expected.iter().any(|rule| matches!(rule, Rule::kw_then | Rule::kw_else | Rule::kw_in))
+    }
+
+    fn after_value(&self, found: &str, span: Span) -> Diagnostic {
+        let before = self.line_before().trim_end();
+        syntax::value_after_value(before, found, span).unwrap_or_else(|| {
+            let word = last_word(before);
+            let start = self.at - self.line_before().len() + before.len() - word.len();
+            values::word_operator(word, self.span_at(start, word.len()))
+        })
+    }
+
     /// The word, string or character at the failure; empty at the end of a line or of the chunk.
     fn found(&self) -> &'a str {
         let rest = self.source.get(self.at..).unwrap_or_default();

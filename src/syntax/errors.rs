@@ -8,11 +8,6 @@ pub(super) mod values;
 use crate::diag::similar;
 use crate::source::Span;
 
-/// The 1-based line of an offset.
-fn line_of(text: &str, offset: usize) -> usize {
-    text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1)
-}
-
 /// The text under a span of the file with this text.
 fn slice(text: &str, span: Span) -> &str {
     text.get(span.range()).unwrap_or_default()

@@ -17,7 +17,7 @@ use super::errors::{lexical, syntax as errors};
 use super::lower::{Lower, Lowered};
 use super::scan::{Chunk, ITEM_KEYWORDS, PatchKind, Scan, scan};
 use crate::diag::{Code, Diagnostic};
-use crate::source::{FileId, Span, Spanned};
+use crate::source::{FileId, SourceFile, Span, Spanned};
 
 #[derive(pest_derive::Parser)]
 #[grammar = "../grammar/cachefile.pest"]
@@ -26,8 +26,9 @@ struct Grammar;
 /// How often a chunk is parsed again after a line was blanked.
 const MAX_RETRIES: usize = 5;
 
-pub(super) fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
-    let mut scan = scan(file, text);
+pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>) {
+    let text = source.text();
+    let mut scan = scan(file, source);
     let diagnostics = std::mem::take(&mut scan.diagnostics);
     let mut parser = FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
     for (index, chunk) in scan.chunks.iter().enumerate() {
@@ -180,6 +181,7 @@ impl<'a> FileParser<'a> {
             let range = patch.range.start - base..patch.range.end.min(chunk.range.end) - base;
             match patch.kind {
                 PatchKind::Blank => blank(source.to_mut(), range),
+                PatchKind::Newline => source.to_mut().replace_range(range, "\n"),
                 PatchKind::DoubleQuotes => {
                     source.to_mut().replace_range(range.start..range.start + 1, "\"");
                     source.to_mut().replace_range(range.end - 1..range.end, "\"");
@@ -275,9 +277,9 @@ impl<'a> FileParser<'a> {
 
 /// Replaces everything but line breaks by spaces.
 fn blank(source: &mut String, range: Range<usize>) {
-    let blanks = source.get(range.clone()).map(|text| {
-        text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { ' ' }).collect()
-    });
+    let blanks = source
+        .get(range.clone())
+        .map(|text| text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect());
     let blanks: String = blanks.expect("ranges come from character boundaries of this text");
     source.replace_range(range, &blanks);
 }

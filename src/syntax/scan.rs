@@ -10,7 +10,7 @@ mod strings;
 use std::ops::Range;
 
 use crate::diag::Diagnostic;
-use crate::source::{FileId, Span};
+use crate::source::{FileId, SourceFile, Span};
 use crate::syntax::errors::lexical as errors;
 
 /// The words that start an item, in the order in which messages list them.
@@ -49,6 +49,8 @@ pub(super) struct Patch {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatchKind {
     Blank,
+    /// A lone carriage return is read as a line break.
+    Newline,
     /// `'text'` is read as `"text"`.
     DoubleQuotes,
 }
@@ -78,10 +80,11 @@ struct StringStart {
     item_inside: Option<usize>,
 }
 
-pub(super) fn scan(file: FileId, text: &str) -> Scan {
+pub(super) fn scan(file: FileId, source: &SourceFile) -> Scan {
     let mut scanner = Scanner {
         file,
-        text,
+        source,
+        text: source.text(),
         at: 0,
         line_start: 0,
         line_has_token: false,
@@ -109,6 +112,7 @@ pub(super) fn scan(file: FileId, text: &str) -> Scan {
 
 struct Scanner<'a> {
     file: FileId,
+    source: &'a SourceFile,
     text: &'a str,
     at: usize,
     line_start: usize,
@@ -138,6 +142,10 @@ impl Scanner<'_> {
 
     fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn line_number(&self, at: usize) -> usize {
+        self.source.position(Span::new(self.file, at..at).start).line
     }
 
     fn starts_with(&self, prefix: &str) -> bool {
@@ -189,6 +197,9 @@ impl Scanner<'_> {
             b' ' | b'\t' => self.at += 1,
             b'\r' if self.byte(self.at + 1) == Some(b'\n') => self.at += 1,
             b'#' => self.comment(),
+            b'/' if self.starts_with("//") || self.starts_with("/*") => self.foreign_comment(),
+            b'-' if self.starts_with("--") && self.is_dash_comment() => self.foreign_comment(),
+            b'\r' => self.unexpected(),
             _ => {
                 if !self.line_has_token {
                     self.line_has_token = true;
@@ -209,8 +220,6 @@ impl Scanner<'_> {
             }
             b')' | b']' | b'}' => self.close(byte),
             b'\'' => self.single_quotes(),
-            b'/' if self.starts_with("//") || self.starts_with("/*") => self.foreign_comment(),
-            b'-' if self.starts_with("--") && self.is_dash_comment() => self.foreign_comment(),
             b'`' | b'@' | b'~' | b'^' | b'%' | b'\\' => self.unexpected(),
             _ if byte.is_ascii_alphanumeric() || byte == b'_' => {
                 while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
@@ -307,7 +316,7 @@ impl Scanner<'_> {
             let opener = self.span(top.at..top.at + top.width());
             let closer = self.span(at..at + 1);
             let diagnostic = if top.at < self.line_start && matching.is_some() {
-                errors::unclosed_before_closer(self.text, opener, closer)
+                errors::unclosed_before_closer(self.text, opener, self.line_number(top.at), closer)
             } else {
                 errors::mismatched_bracket(self.text, opener, closer)
             };
@@ -326,7 +335,8 @@ impl Scanner<'_> {
 
     fn stray_closer(&mut self, closer: u8) {
         let at = self.at;
-        if !self.chunk_is_broken() {
+        if !self.chunk_is_broken() && self.reported_line != Some(self.line_start) {
+            self.reported_line = Some(self.line_start);
             self.report(errors::stray_closer(char::from(closer), self.span(at..at + 1)));
         }
         self.blank(at..at + 1);

@@ -8,6 +8,7 @@ use miette::{
 };
 
 use super::Style;
+use super::window::Window;
 use crate::diag::{Label, Severity};
 use crate::source::{SourceFile, SourceMap};
 
@@ -21,36 +22,29 @@ pub(super) fn draw(
 ) {
     let Some(first) = labels.first() else { return };
     let file = sources.file(first.span.file);
-    let mut text = file.text().to_owned();
-    if !text.ends_with('\n') {
-        // miette drops a label behind the last character of a text that does not end in a line break.
-        text.push('\n');
-    }
-    let report = Report {
-        source: Source { file, text },
-        labels: labels.iter().enumerate().map(|(index, label)| labeled(label, index == 0)).collect(),
-        severity,
-    };
+    let window = Window::new(file, labels);
+    let shown = labels.iter().enumerate().map(|(index, label)| {
+        let range = window.translate(label.span.range());
+        let span = SourceSpan::from((range.start, range.len()));
+        let text = Some(label.text.clone());
+        if index == 0 {
+            LabeledSpan::new_primary_with_span(text, span)
+        } else {
+            LabeledSpan::new_with_span(text, span)
+        }
+    });
+    let labels = shown.collect();
+    let report = Report { source: Source { file, window }, labels, severity };
     let mut drawn = String::new();
     if handler(style).render_report(&mut drawn, &report).is_err() {
         return;
     }
     // The headline is printed once, above all snippets; miette's line for it is dropped.
-    let start = drawn.find(|one| matches!(one, '╭' | ',')).and_then(|at| drawn.get(..at)?.rfind('\n'));
+    let start = drawn.find(['╭', ',']).and_then(|at| drawn.get(..at)?.rfind('\n'));
     let snippet = start.and_then(|newline| drawn.get(newline + 1..)).unwrap_or(&drawn);
     for line in snippet.trim_end().lines() {
         output.push_str(line.trim_end());
         output.push('\n');
-    }
-}
-
-fn labeled(label: &Label, primary: bool) -> LabeledSpan {
-    let range = label.span.range();
-    let span = SourceSpan::from((range.start, range.len()));
-    if primary {
-        LabeledSpan::new_primary_with_span(Some(label.text.clone()), span)
-    } else {
-        LabeledSpan::new_with_span(Some(label.text.clone()), span)
     }
 }
 
@@ -99,11 +93,11 @@ impl miette::Diagnostic for Report<'_> {
     }
 }
 
-/// A text whose columns are counted in characters; miette counts bytes.
+/// Lines of a file with their numbers in it, and columns counted in characters; miette counts bytes.
 #[derive(Debug)]
 struct Source<'a> {
     file: &'a SourceFile,
-    text: String,
+    window: Window,
 }
 
 impl SourceCode for Source<'_> {
@@ -113,16 +107,17 @@ impl SourceCode for Source<'_> {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
-        let contents = self.text.read_span(span, before, after)?;
-        let offset = u32::try_from(contents.span().offset()).unwrap_or(u32::MAX);
-        let column = self.file.position(offset).column - 1;
+        let text = &self.window.text;
+        let contents = text.read_span(span, before, after)?;
+        let read = text.get(..contents.span().offset()).unwrap_or_default();
+        let column = read.rsplit('\n').next().map_or(0, |line| line.chars().count());
         Ok(Box::new(MietteSpanContents::new_named(
             self.file.name().to_owned(),
             contents.data(),
             *contents.span(),
-            contents.line(),
+            self.window.first_line + contents.line(),
             column,
-            contents.line_count(),
+            self.window.first_line + contents.line_count(),
         )))
     }
 }

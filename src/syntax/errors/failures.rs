@@ -1,6 +1,6 @@
 //! Messages about what the grammar could not read.
 
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, similar};
 use crate::source::Span;
 
 /// The fallback: at most four alternatives.
@@ -37,6 +37,42 @@ pub(in crate::syntax) fn option_without_braces(option: &str, span: Span) -> Diag
         "not allowed in a step",
     )
     .with_help(format!("write `{{ {option} = … }}` at the end of the step"))
+}
+
+/// `eu-west-1` where a value stands.
+pub(in crate::syntax) fn dashed_value(text: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{text}` is not a name"),
+        span,
+        "names use `_`, and text is quoted",
+    )
+    .with_help(format!("either write `\"{text}\"` for the text"))
+    .with_help(format!("or write `{}` for the name", text.replace('-', "_")))
+}
+
+pub(in crate::syntax) fn unknown_block(word: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{word}` does not start a block here"),
+        span,
+        "unknown block",
+    );
+    match similar(word, ["stage", "pre", "post", "cache", "lifecycle", "tls"]) {
+        Some(block) => diagnostic.with_help(format!("a block with a similar name exists: `{block}`")),
+        None => diagnostic,
+    }
+}
+
+/// `param commit string`
+pub(in crate::syntax) fn param_without_colon(name: &str, found: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("expected `:` after `{name}`"),
+        span,
+        "expected `:` before this",
+    )
+    .with_help(format!("write `param {name}: {found}`"))
 }
 
 /// `--flag`, `./deploy.sh`: text as a shell takes it.

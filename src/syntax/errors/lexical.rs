@@ -1,6 +1,6 @@
 //! E0001 to E0014: strings, comments, characters, brackets.
 
-use super::{line_of, slice};
+use super::slice;
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 
@@ -55,6 +55,7 @@ pub(in crate::syntax) fn unexpected_character(character: char, span: Span) -> Di
     let code = u32::from(character);
     let shown = match character {
         _ if is_blank_look_alike(character) => format!("unexpected character U+{code:04X}"),
+        '`' => "unexpected backquote".to_owned(),
         _ if character.is_ascii() => format!("unexpected character `{character}`"),
         _ => format!("unexpected character `{character}` (U+{code:04X})"),
     };
@@ -177,29 +178,55 @@ fn closer_of(opener: &str) -> char {
     }
 }
 
+/// The first line behind an opener that is not indented more than the line of the opener: its contents end there.
+fn line_after_contents(text: &str, opener: Span, opener_line: usize, latest: Span) -> usize {
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let before = text.get(..opener.range().start).unwrap_or_default();
+    let own = indent(before.rsplit('\n').next().unwrap_or_default());
+    let between = text.get(opener.range().start..latest.range().start).unwrap_or_default();
+    let mut last = opener_line;
+    for (line, number) in between.split('\n').zip(opener_line..).skip(1) {
+        last = number;
+        if !line.trim().is_empty() && indent(line) <= own {
+            break;
+        }
+    }
+    last
+}
+
 /// `item` is the next item; without one, the file ends.
-pub(in crate::syntax) fn unclosed_bracket(text: &str, opener: Span, item: Option<Span>) -> Diagnostic {
+pub(in crate::syntax) fn unclosed_bracket(
+    text: &str,
+    opener: Span,
+    opener_line: usize,
+    item: Option<Span>,
+) -> Diagnostic {
     let bracket = slice(text, opener);
     let closer = closer_of(bracket);
     let diagnostic =
         Diagnostic::new(Code::UnclosedBracket, format!("unclosed `{bracket}`"), opener, "never closed");
     match item {
         Some(item) => {
-            let line = line_of(text, item.range().start);
+            let line = line_after_contents(text, opener, opener_line, item);
             diagnostic
                 .with_label(item, "a new item starts here")
                 .with_help(format!("add `{closer}` before line {line}"))
         }
-        None => diagnostic.with_help(format!("add `{closer}`; the file ends before it")),
+        None => diagnostic.with_help(format!("add `{closer}` before the end of the file")),
     }
 }
 
 /// An opener that something further out closes, from how the lines are indented.
-pub(in crate::syntax) fn unclosed_before_closer(text: &str, opener: Span, closer: Span) -> Diagnostic {
+pub(in crate::syntax) fn unclosed_before_closer(
+    text: &str,
+    opener: Span,
+    opener_line: usize,
+    closer: Span,
+) -> Diagnostic {
     let bracket = slice(text, opener);
-    let line = line_of(text, closer.range().start);
+    let line = line_after_contents(text, opener, opener_line, closer);
     Diagnostic::new(Code::UnclosedBracket, format!("unclosed `{bracket}`"), opener, "never closed")
-        .with_label(closer, "this closes an outer bracket, by its indentation")
+        .with_label(closer, "this closes a bracket further out")
         .with_help(format!("add `{}` before line {line}", closer_of(bracket)))
 }
 

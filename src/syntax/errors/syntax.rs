@@ -36,7 +36,7 @@ pub(in crate::syntax) fn unknown_item(word: &Name, name: Option<&Name>, rest: &s
             Code::UnknownItem,
             format!("`{text}` does not start an item"),
             word.span,
-            "belongs into a `wave`",
+            "belongs in a `wave`",
         );
         return Some(diagnostic.with_help("move it into `wave NAME { … }`"));
     }

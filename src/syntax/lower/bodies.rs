@@ -119,7 +119,7 @@ impl<'a> Lower<'a> {
             return true;
         }
         let steps = is_step || previous.is_step;
-        if gap.newline || (gap.comma && !steps) || (gap.semicolon.is_some() && steps) {
+        if gap.newline || (gap.comma && !previous.is_step) || (gap.semicolon.is_some() && steps) {
             return true;
         }
         if let Some(semicolon) = gap.semicolon {

@@ -301,7 +301,8 @@ impl<'a> Lower<'a> {
         };
         let mut tag = tag.into_inner();
         let colon = tag.next().map_or_else(|| self.span(&name), |colon| self.span(&colon));
-        let colon = Span { start: colon.start, ..colon };
+        let blanks = self.slice(colon).find(':').unwrap_or(0);
+        let colon = self.first_token(Span::new(colon.file, colon.range().start + blanks..colon.range().end));
         let value = tag.next().map_or("…", |value| value.as_str());
         self.report(errors::named_argument_colon(name.as_str(), value, colon));
         Expr { kind: ExprKind::Error, span: self.span(&name) }

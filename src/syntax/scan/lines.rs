@@ -93,11 +93,15 @@ impl Scanner<'_> {
                 (None, Some((opener, closer))) => errors::unclosed_before_closer(
                     self.text,
                     self.span(opener..opener + 1),
+                    self.line_number(opener),
                     self.span(closer..closer + 1),
                 ),
-                (None, None) => {
-                    errors::unclosed_bracket(self.text, self.span(top.at..top.at + top.width()), item)
-                }
+                (None, None) => errors::unclosed_bracket(
+                    self.text,
+                    self.span(top.at..top.at + top.width()),
+                    self.line_number(top.at),
+                    item,
+                ),
             };
             self.report(diagnostic);
         }

@@ -150,6 +150,10 @@ impl Scanner<'_> {
         self.at = range.end;
         if is_control(character) {
             self.report(errors::control_character(character, self.span(range.clone())));
+            if character == '\r' {
+                self.result.patches.push(Patch { range, kind: PatchKind::Newline });
+                return self.begin_line();
+            }
             return self.blank(range);
         }
         if self.reported_line != Some(self.line_start) {
