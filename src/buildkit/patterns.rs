@@ -81,8 +81,8 @@ impl Pattern {
         self.exception
     }
 
-    /// The leading components without a special character, and whether they are the whole pattern; a final `/*` or
-    /// `/**` does not count, since it matches nothing but what is below. Nothing outside that path can match.
+    /// The leading components without a special character, and whether they are the whole pattern but for a final `/*`,
+    /// `/**` or `/*/**` (fsutil, filter.go, patternWithoutTrailingGlob). Nothing outside that path can match.
     pub(crate) fn literal_head(&self) -> (&str, bool) {
         let text = self.text.strip_suffix("/**").unwrap_or(&self.text);
         let text = text.strip_suffix("/*").unwrap_or(text);

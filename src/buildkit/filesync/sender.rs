@@ -21,7 +21,7 @@ use tonic::{Status, Streaming};
 
 use super::sent::Sent;
 use super::{InlineFile, Source, Transferred};
-use crate::buildkit::walk::{Content, Entry, Selection, Step, Walk};
+use crate::buildkit::walk::{Content, Entry, Selection, Step, Walk, WalkError};
 
 /// Bytes of a file in one packet, as the reference sender has it.
 const CHUNK: usize = 32 * 1024;
@@ -44,14 +44,8 @@ pub(super) struct Transfer {
 #[derive(Debug, Default)]
 struct State {
     sent: Sent,
-    requests: VecDeque<Requested>,
-}
-
-#[derive(Debug)]
-struct Requested {
-    id: u32,
-    path: String,
-    content: Content,
+    /// The ids requested and not yet taken up.
+    requests: VecDeque<(u32, Content)>,
 }
 
 /// Why a transfer ends before it is complete.
@@ -126,10 +120,10 @@ impl Transfer {
         match packet.r#type() {
             PacketType::PacketReq => {
                 let mut state = self.state();
-                let Some((path, content)) = state.sent.take(packet.id) else {
+                let Some(content) = state.sent.take(packet.id) else {
                     return Err(Stop::Failed(format!("invalid file id {}", packet.id)));
                 };
-                state.requests.push_back(Requested { id: packet.id, path, content });
+                state.requests.push_back((packet.id, content));
                 Ok(false)
             }
             PacketType::PacketFin => Ok(true),
@@ -144,7 +138,7 @@ impl Transfer {
     fn send_stats(&self) -> Result<(), Stop> {
         match &self.source {
             Source::Directory(root) => {
-                let failed = |error: crate::buildkit::walk::WalkError| Stop::Failed(error.to_string());
+                let failed = |error: WalkError| Stop::Failed(error.to_string());
                 let mut walk = Walk::new(root, &self.selection).map_err(failed)?;
                 while let Some(step) = walk.step().map_err(failed)? {
                     match step {
@@ -168,17 +162,20 @@ impl Transfer {
 
     /// Sends what is requested until nothing is.
     fn send_files(&self) -> Result<(), Stop> {
-        loop {
-            // The lock must not be held while a file is read: so no `while let`.
-            let Some(Requested { id, path, content }) = self.state().requests.pop_front() else {
-                return Ok(());
-            };
+        while let Some((id, path, content)) = self.next_request() {
             if content == Content::File {
                 self.send_content(id, &path)?;
             }
             self.send(packet(PacketType::PacketData, id, Vec::new()))?;
             self.transferred.add_file();
         }
+        Ok(())
+    }
+
+    fn next_request(&self) -> Option<(u32, String, Content)> {
+        let mut state = self.state();
+        let (id, content) = state.requests.pop_front()?;
+        Some((id, state.sent.path(id)?, content))
     }
 
     fn send_content(&self, id: u32, path: &str) -> Result<(), Stop> {

@@ -46,14 +46,16 @@ impl Sent {
         Some(())
     }
 
-    /// The path and kind of the entry `id`, unless it is none that can be requested. A second request is refused, as
-    /// the reference sender does (fsutil, send.go).
-    pub(super) fn take(&mut self, id: u32) -> Option<(String, Content)> {
+    /// What the entry `id` holds, unless it is none that can be requested. A second request is refused, as the reference
+    /// sender does (fsutil, send.go).
+    pub(super) fn take(&mut self, id: u32) -> Option<Content> {
         let entry = self.entries.get_mut(usize::try_from(id).ok()?)?;
         let content = std::mem::replace(&mut entry.content, Content::None);
-        if content == Content::None {
-            return None;
-        }
+        (content != Content::None).then_some(content)
+    }
+
+    /// The path of the entry `id`, put together from its name and those of the directories it is in.
+    pub(super) fn path(&self, id: u32) -> Option<String> {
         let mut names = Vec::new();
         let mut at = id;
         while at != NO_PARENT {
@@ -68,7 +70,7 @@ impl Sent {
             at = entry.parent;
         }
         names.reverse();
-        Some((names.join("/"), content))
+        Some(names.join("/"))
     }
 }
 
@@ -78,7 +80,7 @@ mod tests {
     use crate::buildkit::walk::Content;
 
     #[test]
-    fn gives_each_file_back_once() {
+    fn knows_paths_and_gives_each_file_once() {
         let mut sent = Sent::default();
         let entries = [
             ("a", Content::None),
@@ -97,10 +99,10 @@ mod tests {
             sent.push(path, content).expect("there are ids left");
         }
         for (id, (path, content)) in (0..).zip(entries) {
-            let expected = (content != Content::None).then(|| (path.to_owned(), content));
-            assert_eq!(sent.take(id), expected, "{path}");
+            assert_eq!(sent.path(id).as_deref(), Some(path));
+            assert_eq!(sent.take(id), Some(content).filter(|content| *content != Content::None), "{path}");
             assert_eq!(sent.take(id), None, "{path}");
         }
-        assert_eq!(sent.take(99), None);
+        assert_eq!((sent.take(99), sent.path(99)), (None, None));
     }
 }

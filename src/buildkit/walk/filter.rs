@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::WalkError;
 use super::follow::{Followed, follow};
-use crate::buildkit::patterns::{Matched, Matcher};
+use crate::buildkit::patterns::{Matched, Matcher, Pattern};
 
 /// What the engine asked for of a directory.
 #[derive(Debug, Default, Clone)]
@@ -94,8 +94,10 @@ enum Opens {
 #[derive(Debug)]
 struct Rules {
     matcher: Matcher,
-    /// Where patterns that can make a path be sent apply: the literal start of each, and whether that is all of it.
-    heads: Vec<(String, bool)>,
+    /// The literal starts of the patterns that can make a path be sent.
+    heads: Vec<String>,
+    /// Those starts are all there is to these patterns, but for wildcards at the end.
+    literal: bool,
 }
 
 impl Rules {
@@ -108,18 +110,20 @@ impl Rules {
             Opens::Match => !pattern.is_exception(),
             Opens::Exception => pattern.is_exception(),
         });
-        let heads =
-            opening.map(|pattern| pattern.literal_head()).map(|(head, all)| (head.to_owned(), all)).collect();
-        Ok(Some(Self { matcher, heads }))
+        let (heads, literal): (Vec<_>, Vec<_>) = opening.map(Pattern::literal_head).unzip();
+        let heads = heads.into_iter().map(str::to_owned).collect();
+        let literal = literal.into_iter().all(|literal| literal);
+        Ok(Some(Self { matcher, heads, literal }))
     }
 
     /// Whether something below `directory`, which itself is not sent, could be. A directory that cannot hold anything is
-    /// not read: this is what keeps a walk out of `node_modules`. The reference client does without when any pattern
-    /// has wildcards; the literal start of a pattern settles more, and the outcome is the same.
+    /// not read: this is what keeps a walk out of `node_modules`. The reference client looks into every directory if any
+    /// of these patterns has a wildcard before its end; the literal starts settle more, and the outcome is the same.
+    /// Its oddity is kept: with `*` and `!a/*/**` nothing of `a` is sent, as the starts then say that only `a` may be.
     fn may_open_below(&self, directory: &str) -> bool {
         self.heads
             .iter()
-            .any(|(head, all)| is_at_or_below(head, directory) || (!all && is_at_or_below(directory, head)))
+            .any(|head| is_at_or_below(head, directory) || (!self.literal && is_at_or_below(directory, head)))
     }
 }
 
