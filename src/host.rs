@@ -277,7 +277,7 @@ impl fmt::Debug for Credentials {
 #[async_trait]
 pub trait Commands: Send + Sync {
     /// Runs a command to its end; dropping the future ends the command. `output` is called with whole lines.
-    async fn run(&self, command: &CommandRequest, output: &OnLine) -> Result<(), CommandError>;
+    async fn run(&self, command: &CommandRequest, output: &OnLine<'_>) -> Result<(), CommandError>;
 }
 
 /// Receives the output of a command, line by line.

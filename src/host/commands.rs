@@ -18,7 +18,7 @@ pub struct LocalCommands;
 
 #[async_trait]
 impl Commands for LocalCommands {
-    async fn run(&self, request: &CommandRequest, output: &OnLine) -> Result<(), CommandError> {
+    async fn run(&self, request: &CommandRequest, output: &OnLine<'_>) -> Result<(), CommandError> {
         let mut child = Command::new(program(&request.program, &request.dir))
             .args(&request.arguments)
             .envs(&request.env)

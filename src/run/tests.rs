@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, Report, run};
 use crate::host::{
-    BuildError, BuildProgress, BuildRequest, Builder, Built, BuiltStep, CommandError, CommandRequest, Commands,
-    Credentials, Engine, Event, Host, Layer, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed,
-    Registry, RegistryError,
+    BuildError, BuildProgress, BuildRequest, Builder, Built, BuiltStep, CommandError, CommandRequest,
+    Commands, Credentials, Engine, Event, Host, Layer, Manifest, Observer, OnLine, PushError, PushProgress,
+    PushRequest, Pushed, Registry, RegistryError,
 };
 use crate::plan::{self, Environment, Inputs, PathKind, Plan};
 use crate::source::SourceMap;
@@ -94,7 +94,12 @@ impl Builder for Script {
         request: &BuildRequest,
         _: &(dyn Fn(BuildProgress) + Send + Sync),
     ) -> Result<Built, BuildError> {
-        if self.call(format!("build {} from {:?} to {:?}", request.references.join(" "), request.cache_from, request.cache_to)) {
+        if self.call(format!(
+            "build {} from {:?} to {:?}",
+            request.references.join(" "),
+            request.cache_from,
+            request.cache_to
+        )) {
             return Err(BuildError::Engine("no".into()));
         }
         if self.failing.contains("hang") {
@@ -112,7 +117,11 @@ impl Builder for Script {
             return Err(PushError::Engine("no".into()));
         }
         let image = if request.tag.contains("api") { "api" } else { "cron" };
-        Ok(Pushed::new(format!("sha256:{image}"), vec!["aaaa".into()], vec!["sha256:aaaa1".into(), "sha256:bbbb1".into()]))
+        Ok(Pushed::new(
+            format!("sha256:{image}"),
+            vec!["aaaa".into()],
+            vec!["sha256:aaaa1".into(), "sha256:bbbb1".into()],
+        ))
     }
 }
 
@@ -140,13 +149,16 @@ impl Registry for Script {
         }
         let image = if reference.contains("api") { "api" } else { "cron" };
         let layer = |digest: &str, size| Layer { digest: digest.into(), size };
-        Ok(Some(Manifest::new(format!("sha256:{image}"), vec![layer("sha256:c1", 100), layer("sha256:c2", 7)])))
+        Ok(Some(Manifest::new(
+            format!("sha256:{image}"),
+            vec![layer("sha256:c1", 100), layer("sha256:c2", 7)],
+        )))
     }
 }
 
 #[async_trait]
 impl Commands for Script {
-    async fn run(&self, command: &CommandRequest, _: &OnLine<'_>) -> Result<(), CommandError> {
+    async fn run(&self, command: &CommandRequest, _output: &OnLine<'_>) -> Result<(), CommandError> {
         if self.call(format!("command {} {}", command.program, command.arguments.join(" "))) {
             return Err(CommandError::Exit { code: 7 });
         }
@@ -244,7 +256,8 @@ async fn a_failed_command_ends_the_run() {
     let (report, calls) = run_script(FILE, failing("command deploy")).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("the command failed") };
     assert_eq!(errors.len(), 1);
-    expect!["wave `deploy`: `deploy api.ref cron.digest` failed: exit code 7"].assert_eq(&errors[0].to_string());
+    expect!["wave `deploy`: `deploy api.ref cron.digest` failed: exit code 7"]
+        .assert_eq(&errors[0].to_string());
     assert!(!calls.contains("/bin/sh"), "the next step is not started");
 }
 
@@ -261,7 +274,8 @@ async fn nothing_is_built_without_an_engine_or_a_registry() {
 async fn a_tag_that_is_not_in_the_registry_fails_the_run() {
     let (report, _) = run_script(FILE, failing("lost tag")).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("the tag is not there") };
-    let expected = "image `api` was pushed, but `r.io/app:api-c1` names nothing in the registry and not sha256:api";
+    let expected =
+        "image `api` was pushed, but `r.io/app:api-c1` names nothing in the registry and not sha256:api";
     assert_eq!(errors[0].to_string(), expected);
 }
 
