@@ -134,7 +134,7 @@ impl<'a> Receiver<'a> {
                 (PacketType::PacketReq, _) => panic!("a sender does not request"),
             }
             if !walking && open.is_empty() {
-                requests.send(packet_of(PacketType::PacketFin, 0)).await.expect("the sender reads FIN");
+                let _ = requests.send(packet_of(PacketType::PacketFin, 0)).await;
             }
         }
     }
