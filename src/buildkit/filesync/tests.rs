@@ -108,7 +108,8 @@ impl<'a> Receiver<'a> {
                         open.insert(id, (stat.path.clone(), Vec::new()));
                         let request =
                             Packet { r#type: PacketType::PacketReq.into(), id, ..Packet::default() };
-                        requests.send(request).await.expect("the sender reads requests");
+                        // A sender that failed meanwhile does not take it; why comes with the packets.
+                        let _ = requests.send(packet_of(PacketType::PacketReq, id)).await;
                     }
                     id += 1;
                     received.stats.insert(stat.path.clone(), stat);
