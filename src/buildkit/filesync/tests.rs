@@ -106,8 +106,6 @@ impl<'a> Receiver<'a> {
                     (self.on_stat)(self.root, &stat.path);
                     if stat.mode & TYPE_BITS == 0 && stat.linkname.is_empty() {
                         open.insert(id, (stat.path.clone(), Vec::new()));
-                        let request =
-                            Packet { r#type: PacketType::PacketReq.into(), id, ..Packet::default() };
                         // A sender that failed meanwhile does not take it; why comes with the packets.
                         let _ = requests.send(packet_of(PacketType::PacketReq, id)).await;
                     }
