@@ -106,9 +106,8 @@ impl<'a> Receiver<'a> {
                     (self.on_stat)(self.root, &stat.path);
                     if stat.mode & TYPE_BITS == 0 && stat.linkname.is_empty() {
                         open.insert(id, (stat.path.clone(), Vec::new()));
-                        let request =
-                            Packet { r#type: PacketType::PacketReq.into(), id, ..Packet::default() };
-                        requests.send(request).await.expect("the sender reads requests");
+                        // A sender that failed meanwhile does not take it; why comes with the packets.
+                        let _ = requests.send(packet_of(PacketType::PacketReq, id)).await;
                     }
                     id += 1;
                     received.stats.insert(stat.path.clone(), stat);
@@ -134,7 +133,7 @@ impl<'a> Receiver<'a> {
                 (PacketType::PacketReq, _) => panic!("a sender does not request"),
             }
             if !walking && open.is_empty() {
-                requests.send(packet_of(PacketType::PacketFin, 0)).await.expect("the sender reads FIN");
+                let _ = requests.send(packet_of(PacketType::PacketFin, 0)).await;
             }
         }
     }
