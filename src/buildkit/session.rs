@@ -30,6 +30,9 @@ use super::filesync::FileSync;
 /// The size of a piece of the inner connection; far below the engine's limit of 4 MiB for a message.
 const CHUNK: usize = 32 * 1024;
 
+/// The patterns of a `.dockerignore` arrive as headers, in any number.
+const MAX_HEADERS: u32 = 16 * 1024 * 1024;
+
 /// An open session; dropping it closes it.
 pub(super) struct Session {
     id: String,
@@ -47,6 +50,7 @@ impl Session {
         let id = Uuid::new_v4().simple().to_string();
         let (near, far) = tokio::io::duplex(4 * CHUNK);
         let services = Server::builder()
+            .http2_max_header_list_size(MAX_HEADERS)
             .add_service(HealthServer::new(Serving))
             .add_service(AuthServer::new(auth))
             .add_service(filesync.into_server());
