@@ -7,7 +7,7 @@ use std::time::Duration;
 use console::style;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{RunObserver, plain};
+use super::{RunObserver, plain, print_output};
 use crate::host::{BuildProgress, BuildStep, Event, Observer, OutputStream, StepState};
 
 /// How often spinners turn and elapsed times are drawn.
@@ -18,11 +18,13 @@ pub(super) struct Tty {
     bars: MultiProgress,
     /// By what runs: an image and a step of it, an image and a reference, a command.
     running: Mutex<HashMap<(String, String), ProgressBar>>,
+    stdout_is_terminal: bool,
 }
 
 impl Tty {
     pub(super) fn new() -> Self {
-        Self { bars: MultiProgress::new(), running: Mutex::default() }
+        let stdout_is_terminal = console::Term::stdout().features().is_attended();
+        Self { bars: MultiProgress::new(), running: Mutex::default(), stdout_is_terminal }
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), ProgressBar>> {
@@ -107,6 +109,10 @@ impl Observer for Tty {
             }
             Event::CommandStarted { wave, command } => self.start(wave, command, command),
             Event::CommandFinished { wave, command, .. } => self.stop(wave, command),
+            // Into a file or a pipe, unchanged.
+            Event::CommandOutput { stream: OutputStream::Stdout, line, .. } if !self.stdout_is_terminal => {
+                return self.bars.suspend(|| print_output(OutputStream::Stdout, line));
+            }
             _ => {}
         }
         if let Some(line) = lasting(event) {
@@ -135,9 +141,7 @@ fn lasting(event: &Event) -> Option<String> {
             plain::line(event).map(|line| style(line).for_stderr().green().to_string())
         }
         Event::BuildStarted { .. } | Event::PushStarted { .. } | Event::CommandStarted { .. } => None,
-        Event::CommandOutput { stream: OutputStream::Stdout | OutputStream::Stderr, line, .. } => {
-            Some(format!("  {line}"))
-        }
+        Event::CommandOutput { line, .. } => Some(format!("  {line}")),
         _ => plain::line(event),
     }
 }
