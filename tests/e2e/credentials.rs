@@ -1,7 +1,7 @@
 //! A registry with a password.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::harness::registry::Registry;
 use super::harness::{Cachelang, Ended, PIPELINE, Parts, Project, part};
@@ -43,16 +43,24 @@ fn write_docker_config(project: &Project, password: &str) {
     project.file(".dockerignore", "docker\n");
 }
 
-/// Neither the password nor a form of it that could be turned back.
+/// The password, and what it looks like inside anything that is encoded in base64, at each of the three places
+/// where it can start.
+fn forms(password: &str) -> Vec<String> {
+    let encoded = ["", "-", "--"].map(|before| {
+        let text = STANDARD_NO_PAD.encode(format!("{before}{password}"));
+        // The characters at both ends also depend on what is beside the password.
+        let start = (before.len() * 8).div_ceil(6);
+        text.get(start..text.len() - 1).expect("the password is long enough").to_owned()
+    });
+    std::iter::once(password.to_owned()).chain(encoded).collect()
+}
+
 #[track_caller]
 fn keeps_quiet_about(password: &str, run: &Ended) {
-    let login = STANDARD.encode(format!("{}:{password}", part("CACHELANG_E2E_REGISTRY_USER")));
-    let inside_json = STANDARD.encode(format!("\"{password}\"")); // an X-Registry-Auth header has more around it
     for text in [&run.stdout, &run.stderr] {
-        for secret in [password, &login, inside_json.trim_end_matches('=')] {
-            assert!(!text.contains(secret), "{secret} is in\n{text}");
+        for form in forms(password) {
+            assert!(!text.contains(&form), "{form} is in\n{text}");
         }
-        assert!(!text.contains("Authorization: ") && !text.contains("authorization: "), "{text}");
     }
 }
 

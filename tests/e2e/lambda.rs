@@ -92,7 +92,7 @@ fn a_deploy_on_a_new_machine_sends_only_the_changed_source() {
         assert_eq!(downloaded.iter().filter(|blob| *blob == layer).count(), 1, "{layer:?} in {downloaded:?}");
     }
     assert!(!downloaded.contains(old_source), "{downloaded:?}");
-    let events = parts.engine.image_events(start);
+    let events = parts.engine.image_events(&start);
     assert!(!events.iter().any(|action| action == "pull"), "{events:?}");
     assert!(events.iter().any(|action| action == "push"), "events are seen: {events:?}");
 }

@@ -27,7 +27,14 @@ fn is_wrong(run: Ended) -> Ended {
 fn a_wrong_attribute_is_shown_with_the_right_one() {
     reports(
         ("tags = [", "tag = ["),
-        &["error[E", "unknown attribute `tag`", ".cachefile:4:", " 4 │ image app {", "help:", "`tags`"],
+        &[
+            "error[E",
+            "`image` has no attribute `tag`",
+            ".cachefile:4:",
+            " 4 │ image app {",
+            "help:",
+            "`tags`",
+        ],
     );
 }
 

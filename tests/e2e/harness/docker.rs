@@ -1,5 +1,7 @@
 //! The engine behind the program, asked directly.
 
+use std::time::SystemTime;
+
 use super::http::{self, Response};
 
 pub struct Engine {
@@ -39,11 +41,9 @@ impl Engine {
     }
 
     /// What happened to images since a moment: `pull`, `tag`, `push`.
-    pub fn image_events(&self, since: u64) -> Vec<String> {
-        let path = format!(
-            "/events?since={since}&until={}&filters=%7B%22type%22%3A%7B%22image%22%3Atrue%7D%7D",
-            now()
-        );
+    pub fn image_events(&self, since: &str) -> Vec<String> {
+        let only_images = "%7B%22type%22%3A%7B%22image%22%3Atrue%7D%7D";
+        let path = format!("/events?since={since}&until={}&filters={only_images}", now());
         let answer = self.ask("GET", &path);
         let actions = answer.body.lines().map(|line| {
             let event: serde_json::Value = serde_json::from_str(line).expect("an event is JSON");
@@ -53,8 +53,8 @@ impl Engine {
     }
 }
 
-/// Seconds since 1970, as the engine counts events.
-pub fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-    since.expect("the clock is set").as_secs()
+/// Seconds since 1970 with nine decimals, as the engine's events want them.
+pub fn now() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is set");
+    format!("{}.{:09}", since.as_secs(), since.subsec_nanos())
 }
