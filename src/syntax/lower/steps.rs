@@ -4,7 +4,7 @@ use super::bodies::Place;
 use super::{Lower, Node};
 use crate::source::Span;
 use crate::syntax::ast::{Attribute, Expr, ExprKind, Step, StepKind};
-use crate::syntax::errors::syntax as errors;
+use crate::syntax::errors::steps as errors;
 use crate::syntax::parse::Rule;
 
 /// A step as the grammar found it.

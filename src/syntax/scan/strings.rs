@@ -105,16 +105,34 @@ impl Scanner<'_> {
         self.at = end;
     }
 
-    /// Closers that an unterminated string swallowed close the brackets opened on the same line.
+    /// Brackets in what an unterminated string swallowed still count, so that the lines below keep theirs. Where
+    /// the quotes of a line no longer pair up, a closer may also have become text: it counts as well.
     fn close_swallowed(&mut self, start: usize, end: usize) {
+        let indent = self.indent();
         for at in start..end {
-            let Some(closer @ (b')' | b']' | b'}')) = self.byte(at) else { continue };
-            if self.open.last().is_some_and(|open| open.at >= self.line_start && open.closer() == closer)
-                && let Some(open) = self.open.pop()
-            {
-                self.result.pairs.push((open.at, at));
+            match self.byte(at) {
+                Some(opener @ (b'(' | b'[' | b'{')) => {
+                    self.open.push(Open { at, indent, kind: OpenKind::Bracket(opener) });
+                }
+                Some(closer @ (b')' | b']' | b'}'))
+                    if self.open.last().is_some_and(|open| open.closer() == closer) =>
+                {
+                    self.close_on_this_line(at);
+                }
+                _ => {}
             }
         }
+        while let Some(open) = self.open.last()
+            && self.text.as_bytes().get(open.at..end).is_some_and(|text| text.contains(&open.closer()))
+            && self.close_on_this_line(end)
+        {}
+    }
+
+    /// Closes the innermost bracket if it was opened on the current line.
+    fn close_on_this_line(&mut self, at: usize) -> bool {
+        let open = self.open.pop_if(|open| open.at >= self.line_start);
+        self.result.pairs.extend(open.iter().map(|open| (open.at, at)));
+        open.is_some()
     }
 
     pub(super) fn single_quotes(&mut self) {
