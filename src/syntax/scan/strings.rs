@@ -64,7 +64,8 @@ impl Scanner<'_> {
             return self.unclosed_hole();
         }
         let end = self.line_end(string.at);
-        self.report(errors::unterminated_string(self.span(string.at..end)));
+        let before = self.text.get(self.line_start..string.at).unwrap_or_default();
+        self.report(errors::unterminated_string(self.span(string.at..end), before.contains('"')));
         self.result.damage.push(string.at);
         self.close_swallowed(string.at, end);
         self.at = end;
