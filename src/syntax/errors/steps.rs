@@ -180,3 +180,18 @@ pub(in crate::syntax) fn string_without_step(string: Option<&str>, span: Span) -
     )
     .with_help(format!("write `run {}` for a program", string.unwrap_or("\"…\"")))
 }
+
+pub(in crate::syntax) fn is_step(word: &str) -> bool {
+    STEPS.contains(&word)
+}
+
+/// `run: "x"`, as in YAML.
+pub(in crate::syntax) fn colon_after_step(word: &str, colon: Span, source: Option<&str>) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{word}` is a step and takes no `:`"),
+        colon,
+        "remove this",
+    )
+    .with_help(format!("write `{word} {}`", source.unwrap_or("…")))
+}

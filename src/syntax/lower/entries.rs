@@ -166,6 +166,10 @@ impl<'a> Lower<'a> {
         };
         let sign_span = self.span(&sign);
         let source = value.as_ref().and_then(|value| self.short(self.span(value))).map(str::trim_end);
+        if place.has_steps() && sign.as_rule() == Rule::colon && steps::is_step(&key.value) {
+            self.report(steps::colon_after_step(&key.value, sign_span, source));
+            return (None, end);
+        }
         if sign.as_rule() != Rule::equals {
             self.report(errors::expected_equals(&key.value, sign.as_str(), sign_span, source));
         }

@@ -92,7 +92,7 @@ impl<'a> Lower<'a> {
         let mut operands = parts.operands;
         let Some(at) = operands.iter().position(is_to) else {
             let image = operands.first().and_then(|image| self.short(image.span)).unwrap_or("lambda");
-            let end = operands.last().map_or(parts.keyword, |operand| operand.span);
+            let end = operands.first().map_or(parts.keyword, |operand| operand.span);
             let image = image.to_owned();
             self.report(errors::promote_without_to(&image, parts.keyword, end));
             return None;
