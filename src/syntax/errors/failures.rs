@@ -16,7 +16,7 @@ pub(in crate::syntax) fn unexpected(expected: &[&str], found: &str, span: Span) 
             let side = if found == "end of line" { "after" } else { "before" };
             Diagnostic::new(
                 Code::UnexpectedToken,
-                format!("expected {list}, found {}", found),
+                format!("expected {list}, found {found}"),
                 span,
                 format!("expected {list} {side} this"),
             )

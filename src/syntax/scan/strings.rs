@@ -123,8 +123,11 @@ impl Scanner<'_> {
                 _ => {}
             }
         }
+        let line = self.text.as_bytes().get(self.line_start..end).unwrap_or_default();
+        let last = |closer: u8| line.iter().rposition(|byte| *byte == closer).map(|at| self.line_start + at);
+        let last_closers = [b')', b']', b'}'].map(|closer| (closer, last(closer)));
         while let Some(open) = self.open.last()
-            && self.text.as_bytes().get(open.at..end).is_some_and(|text| text.contains(&open.closer()))
+            && last_closers.iter().any(|(closer, at)| *closer == open.closer() && *at > Some(open.at))
             && self.close_on_this_line(end)
         {}
     }
