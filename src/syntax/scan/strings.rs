@@ -1,16 +1,19 @@
 //! Strings, their holes, and characters that do not belong into a file.
 
-use super::{Open, OpenKind, Patch, PatchKind, Scanner, StringStart};
+use super::{MAX_NESTING, Open, OpenKind, Patch, PatchKind, Scanner, StringStart};
 use crate::syntax::errors::lexical as errors;
 
 impl Scanner<'_> {
     /// A string, from its opening quote.
     pub(super) fn string(&mut self) {
         let at = self.at;
-        for open in self.open.iter_mut().rev().take_while(|open| open.at >= self.line_start) {
-            if let OpenKind::Hole { first_quote, .. } = &mut open.kind {
-                first_quote.get_or_insert(at);
-            }
+        // Holes further out were given theirs when the string around this hole began.
+        let innermost = self.open.iter_mut().rev().take(MAX_NESTING).find_map(|open| match &mut open.kind {
+            OpenKind::Hole { first_quote, .. } => Some(first_quote),
+            OpenKind::Bracket(_) => None,
+        });
+        if let Some(first_quote) = innermost {
+            first_quote.get_or_insert(at);
         }
         let multiline = self.starts_with("\"\"\"");
         self.at += if multiline { 3 } else { 1 };
