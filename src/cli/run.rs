@@ -64,13 +64,8 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
 fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     let (path, name) = locate(args.file.as_deref())?;
     let mut sources = SourceMap::new();
-    let (file, mut diagnostics) = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
-    if has_errors(&diagnostics) {
-        show_diagnostics(&sources, &diagnostics);
-        return Err(WRONG);
-    }
-    let (program, found) = crate::check(&sources, file);
-    diagnostics.extend(found);
+    let file = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
+    let (program, mut diagnostics) = crate::check(&sources, file);
     if has_errors(&diagnostics) {
         show_diagnostics(&sources, &diagnostics);
         return Err(WRONG);
