@@ -327,16 +327,16 @@ pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
 
 pub(super) fn type_mismatch(found: &Expr, expected: &Type) -> Diagnostic {
     let (have, want) = (&found.ty, expected.required());
-    if let Type::List(item) = want {
-        if have.fits(item) {
-            return Diagnostic::new(
-                Code::MixedList,
-                format!("expected `{want}`, found one `{have}`"),
-                found.span,
-                "a single value",
-            )
-            .with_help("put it into brackets: `[…]`");
-        }
+    if let Type::List(item) = want
+        && have.fits(item)
+    {
+        return Diagnostic::new(
+            Code::MixedList,
+            format!("expected `{want}`, found one `{have}`"),
+            found.span,
+            "a single value",
+        )
+        .with_help("put it into brackets: `[…]`");
     }
     let diagnostic = Diagnostic::new(
         Code::TypeMismatch,

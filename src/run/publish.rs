@@ -76,11 +76,11 @@ impl<'a> Publisher<'a> {
     fn tags(&self, id: ImageId) -> Vec<PushTag> {
         let mut tags = self.plan.image(id).tags.clone();
         let cache_tag = self.caches.get(&id).and_then(|policy| policy.cache_tag.clone());
-        if let Some(tag) = cache_tag {
-            if tags.iter().all(|pushed| pushed.tag != tag) {
-                let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
-                tags.insert(first_moving, PushTag { tag, moving: true });
-            }
+        if let Some(tag) = cache_tag
+            && tags.iter().all(|pushed| pushed.tag != tag)
+        {
+            let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
+            tags.insert(first_moving, PushTag { tag, moving: true });
         }
         tags
     }

@@ -1,4 +1,6 @@
 //! The one integration test binary: linking once is faster than linking per file.
 
+#![allow(clippy::disallowed_methods, clippy::panic, reason = "tests read files and fail loudly")]
+
 mod golden;
 mod syntax;
