@@ -400,3 +400,32 @@ pub enum CommandError {
     #[error("{0}")]
     Output(std::io::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_do_not_show_their_password() {
+        let credentials = Credentials { username: "ci".into(), password: "hunter2".into() };
+        let request =
+            PushRequest { repository: "r.io/a".into(), tag: "1".into(), credentials: Some(credentials) };
+        assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_layers_that_were_sent() {
+        let layer = |digest: &str, size| Layer { digest: digest.into(), size };
+        let layers = vec![layer("sha256:aa11", 10), layer("sha256:bb22", 200), layer("sha256:bb22", 200)];
+        let manifest = Manifest::new("sha256:ff", layers);
+        let diff_ids = vec!["sha256:01".into(), "sha256:02".into(), "sha256:02".into()];
+        let sent = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Pushed::new("sha256:ff", names, diff_ids.clone()).bytes_sent(&manifest)
+        };
+        assert_eq!(sent(&[]), 0);
+        assert_eq!(sent(&["01"]), 10);
+        assert_eq!(sent(&["02"]), 200, "a layer that is there twice is sent once");
+        assert_eq!(sent(&["aa11", "bb22"]), 210, "the containerd store names blobs");
+    }
+}

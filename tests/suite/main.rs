@@ -2,5 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::panic, reason = "tests read files and fail loudly")]
 
+mod docs;
 mod golden;
 mod syntax;
+mod tidy;
