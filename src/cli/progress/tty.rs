@@ -7,8 +7,8 @@ use std::time::Duration;
 use console::style;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{RunObserver, plain};
-use crate::host::{BuildProgress, BuildStep, Event, Observer, OutputStream, StepState};
+use super::{RunObserver, plain, print_output};
+use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
 
 /// How often spinners turn and elapsed times are drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -94,6 +94,7 @@ impl Tty {
 impl Observer for Tty {
     fn observe(&self, event: &Event) {
         match event {
+            Event::CommandOutput { stream, line, .. } => self.bars.suspend(|| print_output(*stream, line)),
             Event::Build { image, progress } => self.build(image, progress),
             Event::PushStarted { image, reference } => {
                 self.start(image, reference, &format!("pushing {reference}"))
@@ -135,9 +136,6 @@ fn lasting(event: &Event) -> Option<String> {
             plain::line(event).map(|line| style(line).for_stderr().green().to_string())
         }
         Event::BuildStarted { .. } | Event::PushStarted { .. } | Event::CommandStarted { .. } => None,
-        Event::CommandOutput { stream: OutputStream::Stdout | OutputStream::Stderr, line, .. } => {
-            Some(format!("  {line}"))
-        }
         _ => plain::line(event),
     }
 }
