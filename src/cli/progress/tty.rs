@@ -75,18 +75,19 @@ impl Tty {
 
     fn build_step(&self, image: &str, step: &BuildStep) {
         match step.state {
-            StepState::Running => self.start(image, &step.id, &step.name),
+            StepState::Running => self.start(image, &step.id, &plain::step_name(&step.name)),
             StepState::Waiting => {}
             StepState::Cached | StepState::Executed | StepState::Failed => self.stop(image, &step.id),
         }
     }
 
-    /// Shows a step's last line of output behind its name.
+    /// Shows a step's last line of output behind its name, which gives way to it.
     fn append(&self, owner: &str, id: &str, line: &str) {
         if let Some(bar) = self.running().get(&(owner.to_owned(), id.to_owned())) {
-            let name = bar.message();
-            let name = name.split(" │ ").next().unwrap_or_default();
-            bar.set_message(format!("{name} │ {line}"));
+            let message = bar.message();
+            let name = message.split(" │ ").next().unwrap_or_default();
+            let half = usize::from(console::Term::stderr().size().1) / 2;
+            bar.set_message(format!("{} │ {line}", console::truncate_str(name, half, "…")));
         }
     }
 }
