@@ -121,6 +121,8 @@ pub struct BuildStep {
     pub state: StepState,
     /// Time that it ran so far.
     pub elapsed: Duration,
+    /// It had ended before: engines report the loading of a step's layers as more of the same step.
+    pub again: bool,
     /// Whether it stands for an instruction of the Dockerfile.
     pub instruction: bool,
 }

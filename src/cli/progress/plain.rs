@@ -8,8 +8,8 @@ use super::{RunObserver, print_output};
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
 
-/// Shorter times are shown as `0.0 s`.
-const NOTICEABLE: Duration = Duration::from_millis(50);
+/// Finding out what a base image is takes less.
+const PULL: Duration = Duration::from_millis(500);
 
 /// A line on standard error for each thing that happened, with the image or wave it belongs to.
 pub(super) struct Plain;
@@ -62,9 +62,10 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(line)
 }
 
-/// A step that has ended; internal work is only shown when it failed, a base image only if it was pulled.
+/// An instruction that has ended; a base image only if getting it took long enough to be a pull.
 fn ended(step: &BuildStep) -> Option<String> {
-    if step.name.contains("] FROM ") && step.elapsed < NOTICEABLE {
+    let base = step.name.contains("] FROM ");
+    if (base && step.elapsed < PULL) || (!base && step.again) {
         return None;
     }
     let name = step_name(&step.name);
