@@ -55,3 +55,9 @@ fn examples_are_accepted() {
     }
     assert!(count >= 1, "there are examples");
 }
+
+#[test]
+fn the_readme_shows_the_example_as_it_is() {
+    let example = read(Path::new("examples/lambda/.cachefile"));
+    assert!(fences(&read(Path::new("README.md"))).contains(&example.trim_end()));
+}
