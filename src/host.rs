@@ -325,6 +325,15 @@ pub enum Event {
     CommandFinished { wave: String, command: String, succeeded: bool, elapsed: Duration },
 }
 
+/// The innermost cause on one line: `Connection refused (os error 111)` and not "error sending request".
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Why an engine could not build.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -19,7 +19,7 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::host::{Credentials, Layer, Manifest, Registry, RegistryError};
+use crate::host::{Credentials, Layer, Manifest, Registry, RegistryError, root_cause};
 use crate::plan::{self, RegistryKind};
 
 /// The tag that is asked for to find out whether a registry answers and takes the credentials. It need not exist.
@@ -202,15 +202,6 @@ fn is_denied(error: &OciDistributionError) -> bool {
 
 fn one_line(error: &OciDistributionError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The innermost cause: `Connection refused (os error 111)` and not "error sending request".
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

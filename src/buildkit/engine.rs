@@ -20,7 +20,7 @@ use super::transport::{Address, TransportError, chain};
 use super::{push, solve};
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, PushError, PushProgress, PushRequest,
-    Pushed,
+    Pushed, root_cause,
 };
 
 /// How long one request of the Docker API may take, in seconds. Builds and pushes do not go this way.
@@ -43,7 +43,7 @@ impl DockerEngine {
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable { address: self.address.to_string(), cause: chain(error) }
+        BuildError::Unreachable { address: self.address.to_string(), cause: root_cause(error) }
     }
 
     /// The client for the Docker API, with the API version that the engine speaks.
@@ -186,11 +186,15 @@ fn plain_words(message: &str) -> &str {
         "failed to solve with frontend dockerfile.v0: ",
         "failed to solve with frontend gateway.v0: ",
         "failed to create LLB definition: ",
+        "failed to compute cache key: ",
         "rpc error: code = Unknown desc = ",
     ];
     let mut message = message;
     while let Some(rest) = LAYERS.iter().find_map(|layer| message.strip_prefix(layer)) {
         message = rest;
+    }
+    if let Some(once) = message.strip_suffix(": not found").filter(|once| once.ends_with(" not found")) {
+        return once;
     }
     // `executor failed running […]: exit code: 3`, `process "…" did not complete successfully: exit code: 3`
     match message.rfind("exit code: ") {
@@ -215,6 +219,7 @@ mod tests {
             ("executor failed running [/bin/sh -c make]: exit code: 3", "exit code: 3"),
             ("process \"/bin/sh -c make\" did not complete successfully: exit code: 137", "exit code: 137"),
             ("r.io/base:1: not found", "r.io/base:1: not found"),
+            ("failed to compute cache key: \"/x\" not found: not found", "\"/x\" not found"),
         ] {
             assert_eq!(plain_words(message), cause);
         }

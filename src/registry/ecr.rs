@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Found;
-use crate::host::{Credentials, RegistryError};
+use crate::host::{Credentials, RegistryError, root_cause};
 
 /// Exchanges the AWS credentials of this machine for a registry login, which is valid for 12 hours
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html>).
@@ -84,7 +84,13 @@ where
     let cause = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ => super::root_cause(error),
+        _ => match root_cause(error) {
+            // The whole text lists every place that was looked at, with the reason why there is nothing.
+            cause if cause.starts_with("no credentials found in chain") => {
+                "no AWS credentials were found".to_owned()
+            }
+            cause => cause,
+        },
     };
     RegistryError::Api { call: call.to_owned(), cause }
 }

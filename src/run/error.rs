@@ -78,6 +78,10 @@ fn registry_help(error: &RegistryError) -> Option<String> {
             Some(format!("check that a registry answers at {host}, and the `host` of the `registry` item"))
         }
         RegistryError::Denied { host, .. } | RegistryError::LoginNeeded { host } => Some(denied_help(host)),
+        RegistryError::Api { call, .. } if call.starts_with("ecr:") => Some(
+            "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of the `registry` item"
+                .to_owned(),
+        ),
         RegistryError::Credentials { .. } | RegistryError::Api { .. } | RegistryError::Unsupported(_) => None,
     }
 }

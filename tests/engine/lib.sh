@@ -105,8 +105,10 @@ state_close() { # DIR
   done
   # dockerd killed hard leaves its containerd and its mounts behind.
   if [[ -e $dir/bridge ]]; then
-    pid=$("${SUDO[@]}" cat "$dir/exec/containerd/containerd.pid" 2>/dev/null || true)
-    [[ -z $pid ]] || stop_pid "$dir" "$pid"
+    for file in "$dir"/exec "$dir"/small/exec; do
+      pid=$("${SUDO[@]}" cat "$file/containerd/containerd.pid" 2>/dev/null || true)
+      [[ -z $pid ]] || stop_pid "$dir" "$pid"
+    done
     awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
       while read -r file; do "${SUDO[@]}" umount -l "$file" || true; done
     "${SUDO[@]}" ip link delete "$(<"$dir/bridge")" 2>/dev/null || true
@@ -185,6 +187,23 @@ engine_start() {
     </dev/null >"$STATE/engine.log" 2>&1 &
   ENGINE_SOCK=$STATE/engine.sock
   wait_for "Docker Engine" $! "$STATE/engine.log" engine_api GET /_ping || exit 1
+}
+
+# Starts a second engine, with a disk of a given size: in memory. It has no network at all, so
+# what it builds has `network = "none"`. Its socket is in SMALL_SOCK.
+engine_small_start() { # SIZE
+  local dir=$STATE/small
+  mkdir "$dir" "$dir/data"
+  "${SUDO[@]}" mount -t tmpfs -o "size=$1,mode=755" cachelang-small "$dir/data"
+  "${SUDO[@]}" setsid dockerd --config-file "$STATE/daemon.json" \
+    --host "unix://$dir/engine.sock" --group "$(id -g)" \
+    --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$STATE/pids/small" \
+    --containerd-namespace cachelang-small --containerd-plugins-namespace cachelang-small-plugins \
+    --bridge none --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
+    </dev/null >"$dir/engine.log" 2>&1 &
+  SMALL_SOCK=$dir/engine.sock
+  wait_for "engine with a small disk" $! "$dir/engine.log" \
+    http --unix-socket "$SMALL_SOCK" http://localhost/_ping || exit 1
 }
 
 engine_api() { # METHOD PATH [CURL-OPTION…]

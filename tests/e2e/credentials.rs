@@ -1,0 +1,144 @@
+//! A registry with a password.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::harness::registry::Registry;
+use super::harness::{Cachelang, Ended, PIPELINE, Parts, Project, part};
+
+const WITH_PASSWORD: &str = r#"cachelang 1
+secret word = env("REGISTRY_PASSWORD")
+registry main { kind = "oci", host = env("HOST") ?? "", username = env("REGISTRY_USER") ?? "", password = word }
+repository repo { registry = main, name = env("REPOSITORY") ?? "" }
+image app { args = { BASE = env("BASE") ?? "" }, tags = [repo:"1"] }
+wave build { push app }
+"#;
+
+fn host() -> String {
+    part("CACHELANG_E2E_REGISTRY_AUTH")
+}
+
+fn password() -> String {
+    part("CACHELANG_E2E_REGISTRY_PASSWORD")
+}
+
+fn registry() -> Registry {
+    Registry::with_login(&host(), &part("CACHELANG_E2E_REGISTRY_USER"), &password())
+}
+
+fn project(cachefile: &str) -> Project {
+    Project::with_steps(cachefile, "RUN true")
+}
+
+fn command(project: &Project, arguments: &[&str]) -> Cachelang {
+    let user = part("CACHELANG_E2E_REGISTRY_USER");
+    project.command(arguments).env("HOST", host()).env("REGISTRY_USER", user)
+}
+
+/// As `docker login` writes it.
+fn write_docker_config(project: &Project, password: &str) {
+    let user = part("CACHELANG_E2E_REGISTRY_USER");
+    let login = STANDARD.encode(format!("{user}:{password}"));
+    project.file("docker/config.json", &format!(r#"{{"auths":{{"{}":{{"auth":"{login}"}}}}}}"#, host()));
+    project.file(".dockerignore", "docker\n");
+}
+
+/// Neither the password nor a form of it that could be turned back.
+#[track_caller]
+fn keeps_quiet_about(password: &str, run: &Ended) {
+    let login = STANDARD.encode(format!("{}:{password}", part("CACHELANG_E2E_REGISTRY_USER")));
+    let inside_json = STANDARD.encode(format!("\"{password}\"")); // an X-Registry-Auth header has more around it
+    for text in [&run.stdout, &run.stderr] {
+        for secret in [password, &login, inside_json.trim_end_matches('=')] {
+            assert!(!text.contains(secret), "{secret} is in\n{text}");
+        }
+        assert!(!text.contains("Authorization: ") && !text.contains("authorization: "), "{text}");
+    }
+}
+
+#[track_caller]
+fn is_not_allowed(run: Ended, project: &Project, cause: &str) {
+    let run = run.with_code(1);
+    let repository = format!("{}/{}", host(), project.repository);
+    let [error] = run.errors()[..] else { panic!("one error: {}", run.stderr) };
+    assert!(
+        error.starts_with(&format!("image `app` cannot be pushed to `{repository}`: {cause}")),
+        "{error}"
+    );
+    assert_eq!(run.stdout, "");
+    assert_eq!(registry().tags(&project.repository), Vec::<String>::new());
+    run.says(&format!("help: log in with `docker login {}`", host())).does_not_say("building");
+}
+
+#[test]
+fn without_credentials_the_error_asks_for_a_login() {
+    let _parts = Parts::take();
+    let project = project(PIPELINE);
+    let cause = format!("{} wants a login, and no credentials for it were found", host());
+    is_not_allowed(command(&project, &[]).run(), &project, &cause);
+}
+
+#[test]
+fn wrong_credentials_are_an_error_that_says_where_they_are_from() {
+    let _parts = Parts::take();
+    let project = project(PIPELINE);
+    write_docker_config(&project, "a-wrong-password");
+    let folder = project.path("docker");
+    let run = command(&project, &["-vv"]).env("DOCKER_CONFIG", &folder).run();
+    keeps_quiet_about("a-wrong-password", &run);
+    let origin = folder.join("config.json");
+    let cause = format!("{} does not accept the credentials from {}", host(), origin.display());
+    let run = command(&project, &[]).env("DOCKER_CONFIG", &folder).run();
+    is_not_allowed(run, &project, &cause);
+}
+
+#[test]
+fn a_wrong_password_of_the_file_is_an_error_that_names_the_secret() {
+    let _parts = Parts::take();
+    let project = project(WITH_PASSWORD);
+    let run = command(&project, &[]).env("REGISTRY_PASSWORD", "a-wrong-password").run();
+    keeps_quiet_about("a-wrong-password", &run);
+    let cause = format!("{} does not accept the credentials from secret `word`", host());
+    is_not_allowed(run, &project, &cause);
+}
+
+#[test]
+fn a_secret_without_a_value_is_an_error_that_names_its_variable() {
+    let _parts = Parts::take();
+    let project = project(WITH_PASSWORD);
+    let run = command(&project, &[]).without("REGISTRY_PASSWORD").run().with_code(1);
+    run.says("secret `word`: the environment variable `REGISTRY_PASSWORD` is not set")
+        .does_not_say("building");
+}
+
+#[test]
+fn the_credentials_of_docker_login_are_used_and_never_shown() {
+    let _parts = Parts::take();
+    let project = project(PIPELINE);
+    write_docker_config(&project, &password());
+    let run = command(&project, &["-vv"]).env("DOCKER_CONFIG", project.path("docker")).run().succeeded();
+    keeps_quiet_about(&password(), &run);
+    assert_eq!(registry().tags(&project.repository), ["1", "cache-app"]);
+    assert_eq!(registry().digest(&project.repository, "1"), Some(run.cell("app", "digest")));
+}
+
+#[test]
+fn a_user_and_a_secret_of_the_file_are_used_and_never_shown() {
+    let _parts = Parts::take();
+    let project = project(WITH_PASSWORD);
+    let run = command(&project, &["-vv"]).env("REGISTRY_PASSWORD", password()).run().succeeded();
+    keeps_quiet_about(&password(), &run);
+    assert_eq!(registry().digest(&project.repository, "1"), Some(run.cell("app", "digest")));
+}
+
+#[test]
+fn a_cache_behind_a_password_is_read_by_a_new_machine() {
+    let parts = Parts::take();
+    let project = Project::with_steps(WITH_PASSWORD, "RUN echo dependencies\nCOPY source.txt /");
+    project.file("source.txt", "one");
+    command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
+    parts.engine.empty();
+    project.file("source.txt", "two");
+    let run = command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
+    assert_eq!(run.cell("app", "cached"), "1 of 2");
+}

@@ -1,0 +1,22 @@
+//! The program on real parts: an engine, registries and an emulator of the ECR API, which `tests/run` starts.
+
+#![allow(
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test program: it starts processes, reads files and fails loudly"
+)]
+
+mod harness;
+
+mod context;
+mod credentials;
+mod disk;
+mod ecr;
+mod engine;
+mod failures;
+mod interrupt;
+mod lambda;
+mod mistakes;
+mod progress;
