@@ -121,6 +121,8 @@ pub struct BuildStep {
     pub state: StepState,
     /// Time that it ran so far.
     pub elapsed: Duration,
+    /// It had ended before: engines report the loading of a step's layers as more of the same step.
+    pub again: bool,
     /// Whether it stands for an instruction of the Dockerfile.
     pub instruction: bool,
 }
@@ -408,4 +410,33 @@ pub enum CommandError {
     Signal { signal: i32 },
     #[error("{0}")]
     Output(std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_do_not_show_their_password() {
+        let credentials = Credentials { username: "ci".into(), password: "hunter2".into() };
+        let request =
+            PushRequest { repository: "r.io/a".into(), tag: "1".into(), credentials: Some(credentials) };
+        assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_layers_that_were_sent() {
+        let layer = |digest: &str, size| Layer { digest: digest.into(), size };
+        let layers = vec![layer("sha256:aa11", 10), layer("sha256:bb22", 200), layer("sha256:bb22", 200)];
+        let manifest = Manifest::new("sha256:ff", layers);
+        let diff_ids = vec!["sha256:01".into(), "sha256:02".into(), "sha256:02".into()];
+        let sent = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Pushed::new("sha256:ff", names, diff_ids.clone()).bytes_sent(&manifest)
+        };
+        assert_eq!(sent(&[]), 0);
+        assert_eq!(sent(&["01"]), 10);
+        assert_eq!(sent(&["02"]), 200, "a layer that is there twice is sent once");
+        assert_eq!(sent(&["aa11", "bb22"]), 210, "the containerd store names blobs");
+    }
 }

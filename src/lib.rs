@@ -19,6 +19,15 @@
 //! assert_eq!(diagnostics[0].message, "value `region` is never used");
 //! ```
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::string_slice,
+        reason = "tests may read files, and fail on a bad slice"
+    )
+)]
+
 pub mod buildkit;
 pub mod cache;
 pub mod check;

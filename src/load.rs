@@ -3,9 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::diag::{Code, Diagnostic};
 use crate::plan::{Environment, PathKind};
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, SourceMap};
 
 /// The name of the file that describes a pipeline.
 pub const FILE_NAME: &str = ".cachefile";
@@ -31,42 +30,22 @@ pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
     candidates.find(|path| path.is_file()).ok_or_else(|| LoadError::NotFound(folder.to_owned()))
 }
 
-/// Reads a file; `name` is what messages call it. Bytes that are not UTF-8 are a diagnostic with a position.
+/// Reads a file; `name` is what messages call it. Bytes that are not UTF-8 become U+FFFD, which the
+/// parser reports with their position.
 ///
 /// # Errors
 /// [`LoadError`] if there is no text at all.
-pub fn load(
-    sources: &mut SourceMap,
-    path: &Path,
-    name: &str,
-) -> Result<(FileId, Vec<Diagnostic>), LoadError> {
+pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, LoadError> {
     let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
     if bytes.len() > SourceMap::MAX_FILE_BYTES {
         return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let file = sources.add(name, path, &text);
-    let diagnostics = std::str::from_utf8(&bytes).err().map(|_| not_utf8(sources, file));
-    Ok((file, diagnostics.into_iter().collect()))
+    Ok(sources.add(name, path, &String::from_utf8_lossy(&bytes)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where source files are read")]
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
-}
-
-fn not_utf8(sources: &SourceMap, file: FileId) -> Diagnostic {
-    let text = sources.file(file).text();
-    let replaced = char::REPLACEMENT_CHARACTER;
-    let at = text.find(replaced).unwrap_or(text.len());
-    let end = (at + replaced.len_utf8()).min(text.len());
-    Diagnostic::new(
-        Code::ControlCharacter,
-        "the file is not valid UTF-8",
-        Span::new(file, at..end),
-        "not UTF-8",
-    )
-    .with_help("save the file with the encoding UTF-8")
 }
 
 /// The environment and the file system of this process.

@@ -236,6 +236,23 @@ pub enum Cache {
     Explicit { from: Vec<CacheSource>, to: Vec<CacheTarget> },
 }
 
+impl Cache {
+    /// The repositories that it is read from and written to.
+    pub(crate) fn repositories(&self) -> Vec<RepositoryId> {
+        match self {
+            Cache::Automatic(tag) => vec![tag.repository],
+            Cache::Explicit { from, to } => {
+                let from = from.iter().map(|CacheSource::Registry(tag)| tag.repository);
+                let to = to.iter().filter_map(|target| match target {
+                    CacheTarget::Registry { tag, .. } => Some(tag.repository),
+                    CacheTarget::Inline => None,
+                });
+                from.chain(to).collect()
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -8,6 +8,7 @@ mod credentials;
 mod ecr;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use indexmap::IndexMap;
@@ -23,6 +24,10 @@ use crate::plan::{self, RegistryKind};
 
 /// The tag that is asked for to find out whether a registry answers and takes the credentials. It need not exist.
 const PROBE_TAG: &str = "latest";
+
+/// A registry that has not answered by then will not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Registries over the network. Credentials are looked up once for each registry item of the file.
 #[derive(Default)]
@@ -125,7 +130,13 @@ fn client(registry: &plan::Registry) -> Client {
     };
     let plain = insecure || is_loopback(&registry.host());
     let protocol = if plain { ClientProtocol::Http } else { ClientProtocol::Https };
-    Client::new(ClientConfig { protocol, user_agent: "cachelang", ..ClientConfig::default() })
+    Client::new(ClientConfig {
+        protocol,
+        user_agent: "cachelang",
+        connect_timeout: Some(CONNECT_TIMEOUT),
+        read_timeout: Some(READ_TIMEOUT),
+        ..ClientConfig::default()
+    })
 }
 
 /// Registries of this machine are spoken to without TLS, as Docker Engines do.

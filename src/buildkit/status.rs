@@ -30,6 +30,10 @@ struct StepRecord {
     /// Ran or is running, by when each interval started: a step is loaded first and executed later.
     intervals: HashMap<(i64, i32), Duration>,
     state: StepState,
+    /// It was taken from the cache, whatever is reported of it later.
+    cached: bool,
+    /// It has been reported as cached or executed.
+    ended: bool,
     error: String,
     last_lines: VecDeque<String>,
     /// Bytes of an unfinished line.
@@ -42,6 +46,8 @@ impl StepRecord {
             name: name.to_owned(),
             intervals: HashMap::new(),
             state: StepState::Waiting,
+            cached: false,
+            ended: false,
             error: String::new(),
             last_lines: VecDeque::new(),
             partial: Vec::new(),
@@ -100,7 +106,13 @@ impl Progress {
     fn vertex(&mut self, vertex: &Vertex, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
         let record = self.steps.entry(vertex.digest.clone()).or_insert_with(|| StepRecord::new(&vertex.name));
         record.name.clone_from(&vertex.name);
-        let before = std::mem::replace(&mut record.state, state(vertex));
+        let before = record.state;
+        record.state = state(vertex);
+        if record.cached && record.state == StepState::Executed {
+            // What was "executed" is the loading of layers that the cache named.
+            record.state = StepState::Cached;
+        }
+        record.cached |= record.state == StepState::Cached;
         record.error.clone_from(&vertex.error);
         if let Some(started) = &vertex.started {
             let ran =
@@ -118,8 +130,10 @@ impl Progress {
             name: vertex.name.clone(),
             state: record.state,
             elapsed: record.intervals.values().sum(),
+            again: record.ended,
             instruction: Instruction::parse(&vertex.name).is_some(),
         }));
+        record.ended |= matches!(record.state, StepState::Cached | StepState::Executed);
     }
 
     fn log(&mut self, log: &VertexLog, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
@@ -142,8 +156,8 @@ impl Progress {
                 stages.push(instruction.stage);
                 stages.len() - 1
             });
-            let cached = record.state == StepState::Cached;
-            steps.push(((stage, instruction.index), BuiltStep { name: record.name.clone(), cached }));
+            let step = BuiltStep { name: record.name.clone(), cached: record.cached };
+            steps.push(((stage, instruction.index), step));
         }
         steps.sort_by_key(|(order, _)| *order);
         steps.into_iter().map(|(_, step)| step).collect()
@@ -306,6 +320,14 @@ mod tests {
         assert_eq!(progress.failed_step(), None);
         let warning = "there is no cache at r.io/a:cache yet".to_owned();
         assert!(events.contains(&BuildProgress::Warning(warning)));
+    }
+
+    #[test]
+    fn a_cached_step_stays_cached_while_its_layers_are_loaded() {
+        let run = |cached| vertex("[2/2] RUN make", cached, "");
+        let (progress, events) = progress(vec![run(true), run(false)], vec![]);
+        assert!(progress.built_steps().iter().all(|step| step.cached));
+        assert_eq!(events.len(), 1, "nothing new is reported: {events:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::program::{Expr, ExprKind};
 use super::schema::{Attribute, ITEMS, REGISTRY_KINDS};
 use super::types::Type;
 use crate::diag::{Code, Diagnostic, similar};
-use crate::source::{Span, Spanned};
+use crate::source::Span;
 use crate::syntax::ast::Name;
 
 pub(super) const REGISTRY_CACHE: &str = "cache.registry(tag, mode = \"min\" or \"max\") -> cache";
@@ -48,12 +48,6 @@ pub(super) fn not_yet(what: &str, span: Span) -> Diagnostic {
         span,
         "part of the language, but not of this version",
     )
-}
-
-pub(super) fn unsupported_version(version: &Spanned<u64>) -> Diagnostic {
-    let message = format!("`cachelang {}` needs a newer version of cachelang", version.value);
-    Diagnostic::new(Code::UnsupportedVersion, message, version.span, "this version reads language version 1")
-        .with_help("either write `cachelang 1`, or install the newer version")
 }
 
 pub(super) fn declared_twice(name: &Name, first: Span) -> Diagnostic {
@@ -333,16 +327,16 @@ pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
 
 pub(super) fn type_mismatch(found: &Expr, expected: &Type) -> Diagnostic {
     let (have, want) = (&found.ty, expected.required());
-    if let Type::List(item) = want {
-        if have.fits(item) {
-            return Diagnostic::new(
-                Code::MixedList,
-                format!("expected `{want}`, found one `{have}`"),
-                found.span,
-                "a single value",
-            )
-            .with_help("put it into brackets: `[…]`");
-        }
+    if let Type::List(item) = want
+        && have.fits(item)
+    {
+        return Diagnostic::new(
+            Code::MixedList,
+            format!("expected `{want}`, found one `{have}`"),
+            found.span,
+            "a single value",
+        )
+        .with_help("put it into brackets: `[…]`");
     }
     let diagnostic = Diagnostic::new(
         Code::TypeMismatch,

@@ -109,11 +109,11 @@ impl<'a> Checker<'a> {
             return errors::secret_leaks(name, found.span, declared.span, slot);
         }
         let item_kinds = [Type::Registry, Type::Repository, Type::Image, Type::Secret];
-        if item_kinds.contains(&found.ty) || item_kinds.contains(expected.required()) {
-            if let Some((name, declared)) = self.item_of(found) {
-                let candidates = self.names.of_kind(|kind| kind.noun() == expected.required().to_string());
-                return errors::wrong_kind(name, declared, found.span, expected, &candidates);
-            }
+        if (item_kinds.contains(&found.ty) || item_kinds.contains(expected.required()))
+            && let Some((name, declared)) = self.item_of(found)
+        {
+            let candidates = self.names.of_kind(|kind| kind.noun() == expected.required().to_string());
+            return errors::wrong_kind(name, declared, found.span, expected, &candidates);
         }
         if found.ty.required().fits(expected) {
             return errors::maybe_unset(found.span, &found.ty, expected);
@@ -295,10 +295,11 @@ impl<'a> Checker<'a> {
     }
 
     fn field(&mut self, base: &'a ast::Expr, field: &'a Name, span: Span) -> Expr {
-        if let ast::ExprKind::Name(name) = &base.kind {
-            if self.names.get(name).is_none() && name == "git" {
-                return self.later(&format!("`git.{}`", field.value), span);
-            }
+        if let ast::ExprKind::Name(name) = &base.kind
+            && self.names.get(name).is_none()
+            && name == "git"
+        {
+            return self.later(&format!("`git.{}`", field.value), span);
         }
         let base = self.infer(base);
         let ExprKind::Image(id) = base.kind else {

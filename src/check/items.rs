@@ -12,9 +12,6 @@ use super::{Checker, ValueState, errors, schema};
 use crate::source::Spanned;
 use crate::syntax::ast::{self, ItemKind, TypeName};
 
-/// The version of the language.
-const LANGUAGE_VERSION: u64 = 1;
-
 impl<'a> Checker<'a> {
     /// Checks every param and let, used or not.
     pub(super) fn values(&mut self, program: &mut Program) {
@@ -79,9 +76,6 @@ impl<'a> Checker<'a> {
 
     /// Everything but values and waves.
     pub(super) fn items(&mut self, file: &'a ast::File, program: &mut Program) {
-        if let Some(version) = file.version.as_ref().filter(|version| version.value != LANGUAGE_VERSION) {
-            self.report(errors::unsupported_version(version));
-        }
         for item in &file.items {
             match &item.kind {
                 ItemKind::Secret(secret) => {

@@ -64,13 +64,8 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
 fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     let (path, name) = locate(args.file.as_deref())?;
     let mut sources = SourceMap::new();
-    let (file, mut diagnostics) = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
-    if has_errors(&diagnostics) {
-        show_diagnostics(&sources, &diagnostics);
-        return Err(WRONG);
-    }
-    let (program, found) = crate::check(&sources, file);
-    diagnostics.extend(found);
+    let file = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
+    let (program, mut diagnostics) = crate::check(&sources, file);
     if has_errors(&diagnostics) {
         show_diagnostics(&sources, &diagnostics);
         return Err(WRONG);
@@ -116,10 +111,12 @@ fn wrong(error: &dyn std::error::Error) -> u8 {
 
 /// The Docker Engine that `DOCKER_HOST` names, else the local one.
 fn engine_address() -> Result<Address, String> {
-    match ProcessEnvironment.var("DOCKER_HOST") {
-        Some(text) => text.parse().map_err(|error| format!("DOCKER_HOST: {error}")),
-        None => Ok(Address::default()),
+    let Some(text) = ProcessEnvironment.var("DOCKER_HOST") else { return Ok(Address::default()) };
+    let address = text.parse().map_err(|error| format!("DOCKER_HOST: {error}"))?;
+    if matches!(address, Address::Tcp(_)) && ProcessEnvironment.var("DOCKER_TLS_VERIFY").is_some() {
+        return Err("DOCKER_TLS_VERIFY is set, and engines over TLS are not supported yet".to_owned());
     }
+    Ok(address)
 }
 
 /// Cancels the run at the first signal; at the second the process ends at once.

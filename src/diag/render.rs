@@ -138,3 +138,114 @@ fn summary(sources: &SourceMap, diagnostics: &[Diagnostic]) -> Option<String> {
     };
     Some(format!("{} in {place}", counts.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::{Style, github, human, json};
+    use crate::diag::{Code, Diagnostic};
+    use crate::source::{SourceMap, Span};
+
+    const PLAIN: Style = Style { color: false, width: 80, unicode: true };
+
+    fn sample() -> (SourceMap, Diagnostic) {
+        let mut sources = SourceMap::new();
+        let text = format!("let é = \"é\"; let far = 1\n{}wave late {{ }}\n", "\n".repeat(30));
+        let end = text.len() - 2;
+        let first = sources.add(".cachefile", ".cachefile", &text);
+        let second = sources.add("base/Dockerfile", "base/Dockerfile", "FROM scratch AS runtime");
+        let diagnostic = Diagnostic::new(
+            Code::UnexpectedToken,
+            "`wave` has a message, and: a colon",
+            Span::new(first, end - 12..end - 8),
+            "the primary",
+        )
+        .with_label(Span::new(first, 4..6), "far above")
+        .with_label(Span::new(second, 16..23), "in another file")
+        .with_note("a note")
+        .with_help("a help that is long enough to be wrapped because a terminal has only so many columns");
+        (sources, diagnostic)
+    }
+
+    #[test]
+    fn the_primary_comes_first_and_other_files_have_their_own_snippet() {
+        let (sources, diagnostic) = sample();
+        expect![[r#"
+            error[E0115]: `wave` has a message, and: a colon
+                ╭─[.cachefile:32:1]
+             31 │
+             32 │ wave late { }
+                · ──┬─
+                ·   ╰── the primary
+                ╰────
+               ╭─[.cachefile:1:5]
+             1 │ let é = "é"; let far = 1
+               ·     ┬
+               ·     ╰── far above
+             2 │
+               ╰────
+               ╭─[base/Dockerfile:1:17]
+             1 │ FROM scratch AS runtime
+               ·                 ───┬───
+               ·                    ╰── in another file
+               ╰────
+              note: a note
+              help: a help that is long enough to be wrapped because a terminal has only so
+                    many columns
+
+            1 error in .cachefile
+        "#]]
+        .assert_eq(&human(&sources, &[diagnostic], PLAIN));
+    }
+
+    #[test]
+    fn ascii_terminals_get_ascii() {
+        let (sources, diagnostic) = sample();
+        let shown = human(&sources, &[diagnostic], Style { unicode: false, ..PLAIN });
+        let drawn = shown.replace(['é', '…'], "");
+        assert!(drawn.is_ascii(), "{shown}");
+        assert!(shown.contains("the primary"), "{shown}");
+    }
+
+    #[test]
+    fn color_changes_nothing_else() {
+        let (sources, diagnostic) = sample();
+        let colored = human(&sources, std::slice::from_ref(&diagnostic), Style { color: true, ..PLAIN });
+        assert!(colored.contains("\u{1b}[1;31merror[E0115]\u{1b}[0m"), "{colored}");
+        let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("the pattern is valid");
+        assert_eq!(escapes.replace_all(&colored, ""), human(&sources, &[diagnostic], PLAIN));
+    }
+
+    #[test]
+    fn many_diagnostics_are_cut() {
+        let (sources, diagnostic) = sample();
+        let shown = human(&sources, &vec![diagnostic; 30], PLAIN);
+        assert_eq!(shown.matches("error[E0115]").count(), 25);
+        assert!(shown.ends_with("… and 5 more\n\n30 errors in .cachefile\n"), "{shown}");
+    }
+
+    #[test]
+    fn programs_read_json_and_annotations() {
+        let (sources, diagnostic) = sample();
+        let diagnostics = [diagnostic];
+        expect![[r#"
+            {"code":"E0115","column":1,"edits":[],"end":{"column":5,"line":32},"file":".cachefile","headline":"`wave` has a message, and: a colon","help":["a help that is long enough to be wrapped because a terminal has only so many columns"],"label":"the primary","labels":[{"column":5,"end":{"column":6,"line":1},"file":".cachefile","line":1,"text":"far above"},{"column":17,"end":{"column":24,"line":1},"file":"base/Dockerfile","line":1,"text":"in another file"}],"line":32,"notes":["a note"],"severity":"error"}
+        "#]].assert_eq(&json(&sources, &diagnostics));
+        expect![[r#"
+            ::error file=.cachefile,line=32,col=1,title=E0115::`wave` has a message, and: a colon%0Anote: a note%0Ahelp: a help that is long enough to be wrapped because a terminal has only so many columns
+        "#]].assert_eq(&github(&sources, &diagnostics));
+    }
+
+    #[test]
+    fn labels_at_the_very_end_are_shown() {
+        for text in ["", "let a = 1", "let a = 1\n"] {
+            let mut sources = SourceMap::new();
+            let id = sources.add("a", "a", text);
+            let end = text.len();
+            let diagnostic = Diagnostic::new(Code::UnexpectedToken, "m", Span::new(id, end..end), "the end");
+            let shown = human(&sources, &[diagnostic], PLAIN);
+            assert!(shown.contains("the end"), "{text:?}: {shown}");
+        }
+    }
+}

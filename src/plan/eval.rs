@@ -226,11 +226,11 @@ impl<'a> Evaluator<'a> {
 
     fn check_param_rules(&self, item: &program::Value, value: &Value, source: &str) {
         let Some((rules, Value::String(text))) = item.param.as_ref().zip(Some(value)) else { return };
-        if let Some(Value::List(allowed)) = rules.oneof.as_ref().map(|oneof| self.value(oneof)) {
-            if !allowed.contains(value) {
-                let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
-                self.report(errors::param_not_one_of(&item.name, text, &allowed, source));
-            }
+        if let Some(Value::List(allowed)) = rules.oneof.as_ref().map(|oneof| self.value(oneof))
+            && !allowed.contains(value)
+        {
+            let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
+            self.report(errors::param_not_one_of(&item.name, text, &allowed, source));
         }
         if let (Some(expr), Some(Value::String(pattern))) =
             (&rules.matches, rules.matches.as_ref().map(|matches| self.value(matches)))

@@ -10,7 +10,7 @@ use crate::host::{BuildError, CommandError, PushError, RegistryError};
 pub enum RunError {
     #[error("image `{image}` cannot be built: {source}")]
     Engine { image: String, source: BuildError },
-    #[error("image `{image}` cannot be pushed to `{repository}`: {source}")]
+    #[error("image `{image}` cannot use `{repository}`: {source}")]
     Registry { image: String, repository: String, source: RegistryError },
     #[error("image `{image}` was not built: {source}")]
     Build { image: String, source: BuildError },

@@ -31,26 +31,29 @@ impl<'a> Publisher<'a> {
     /// Checks, before anything is built, that the engine and the registries can be used.
     pub(super) async fn prepare(plan: &'a Plan, host: &'a Host) -> Result<Publisher<'a>, RunError> {
         let mut publisher = Self { plan, host, credentials: IndexMap::new(), caches: IndexMap::new() };
-        let needed = images_of(plan, |step| match step {
+        let built = images_of(plan, |step| match step {
             Step::Build { images } | Step::Push { images } => images,
             Step::Command(_) => &[],
         });
-        if let Some(first) = needed.first() {
-            let name = |id| plan.image(id).name.clone();
-            let engine_error = |id| move |source| RunError::Engine { image: name(id), source };
-            let engine = host.builder.engine().await.map_err(engine_error(*first))?;
-            for id in needed {
-                let policy = cache::policy(plan, &plan.image(id).cache, &engine).map_err(engine_error(id))?;
-                publisher.caches.insert(id, policy);
-            }
-        }
         let pushed = images_of(plan, |step| match step {
             Step::Push { images } => images,
             Step::Build { .. } | Step::Command(_) => &[],
         });
-        for id in pushed {
-            for tag in publisher.tags(id) {
-                publisher.prepare_repository(plan.image(id), tag.tag.repository).await?;
+        if let Some(first) = built.first() {
+            let engine_error =
+                |id| move |source| RunError::Engine { image: plan.image(id).name.clone(), source };
+            let engine = host.builder.engine().await.map_err(engine_error(*first))?;
+            for id in &built {
+                let policy =
+                    cache::policy(plan, &plan.image(*id).cache, &engine).map_err(engine_error(*id))?;
+                publisher.caches.insert(*id, policy);
+            }
+        }
+        for id in built {
+            let image = plan.image(id);
+            let tags = image.tags.iter().filter(|_| pushed.contains(&id)).map(|tag| tag.tag.repository);
+            for repository in tags.chain(image.cache.repositories()) {
+                publisher.prepare_repository(image, repository).await?;
             }
         }
         Ok(publisher)
@@ -76,11 +79,11 @@ impl<'a> Publisher<'a> {
     fn tags(&self, id: ImageId) -> Vec<PushTag> {
         let mut tags = self.plan.image(id).tags.clone();
         let cache_tag = self.caches.get(&id).and_then(|policy| policy.cache_tag.clone());
-        if let Some(tag) = cache_tag {
-            if tags.iter().all(|pushed| pushed.tag != tag) {
-                let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
-                tags.insert(first_moving, PushTag { tag, moving: true });
-            }
+        if let Some(tag) = cache_tag
+            && tags.iter().all(|pushed| pushed.tag != tag)
+        {
+            let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
+            tags.insert(first_moving, PushTag { tag, moving: true });
         }
         tags
     }

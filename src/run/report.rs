@@ -11,7 +11,7 @@ use crate::plan::{ImageId, Plan};
 #[non_exhaustive]
 pub struct Report {
     pub outcome: Outcome,
-    /// In the order of the file; images that the run did not need are [`ImageReport::default`]-like.
+    /// In the order of the file. Those that the run did not need were not built.
     pub images: Vec<ImageReport>,
     pub waves: Vec<WaveReport>,
 }

@@ -61,6 +61,16 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
             errors::unquoted_argument(text, failure.span_at(start, text.len()))
         }
         "for" if failure.in_list() => errors::for_needs_value(span),
+        "|" | "&" if rest.starts_with("||") || rest.starts_with("&&") => {
+            errors::operator_between_steps(&found.repeat(2), failure.span_at(failure.at, 2))
+        }
+        "=" if failure.expected.contains(&Rule::body) => {
+            syntax::block_not_value(before.split_whitespace().next().unwrap_or_default(), span)
+        }
+        _ if before.trim() == "include" => {
+            let text = argument(rest_of_line);
+            errors::unquoted_argument(text, failure.span_at(failure.at, text.len()))
+        }
         "|" | "&" => errors::single_operator(found, span),
         _ if ITEM_KEYWORDS.contains(&found) && failure.block.is_some() => {
             errors::item_inside_block(found, span)
@@ -84,7 +94,7 @@ impl<'a> Failure<'a> {
         let span = self.span_at(self.at - line.len(), length);
         if ITEM_KEYWORDS.contains(&word) {
             errors::item_inside_block(word, span)
-        } else if word.is_empty() {
+        } else if word.is_empty() || matches!(word, "stage" | "pre" | "post") {
             errors::unexpected(&self.expected_words(), "`{`", self.span("{"))
         } else {
             errors::unknown_block(word, span)
@@ -191,7 +201,6 @@ impl<'a> Failure<'a> {
 
     fn found_words(&self, found: &str) -> String {
         match found.chars().next() {
-            None if self.source.get(self.at..).is_none_or(|rest| rest.trim().is_empty()) => "the end".into(),
             None => "end of line".into(),
             Some('"') => "a string".into(),
             Some(_) => format!("`{found}`"),

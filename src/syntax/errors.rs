@@ -2,6 +2,7 @@
 
 pub(super) mod failures;
 pub(super) mod lexical;
+pub(super) mod steps;
 pub(super) mod syntax;
 pub(super) mod values;
 

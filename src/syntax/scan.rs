@@ -265,7 +265,7 @@ impl Scanner<'_> {
     }
 
     fn push(&mut self, kind: OpenKind) {
-        if self.open.len() == MAX_NESTING && !self.chunk_is_broken() {
+        if self.open.len() >= MAX_NESTING && !self.chunk_is_broken() {
             let width = if matches!(kind, OpenKind::Hole { .. }) { 2 } else { 1 };
             self.report(errors::nesting_too_deep(self.span(self.at..self.at + width), MAX_NESTING));
             self.break_chunk();

@@ -1,5 +1,13 @@
 //! The program on real parts: an engine, registries and an emulator of the ECR API, which `tests/run` starts.
 
+#![allow(
+    unreachable_pub,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test program: it starts processes, reads files and fails loudly"
+)]
+
 mod harness;
 
 mod context;

@@ -86,7 +86,7 @@ fn deleting_a_token_is_reported_or_harmless() {
         let diagnostics = check(&text);
         reported += usize::from(!diagnostics.is_empty());
         assert!(
-            diagnostics.len() <= 4,
+            diagnostics.len() <= 2,
             "{} reports for one deletion:\n{text}\n{diagnostics:#?}",
             diagnostics.len()
         );

@@ -8,8 +8,8 @@ use super::{RunObserver, print_output};
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
 
-/// Shorter times are shown as `0.0 s`.
-const NOTICEABLE: Duration = Duration::from_millis(50);
+/// Finding out what a base image is takes less.
+const PULL: Duration = Duration::from_millis(500);
 
 /// A line on standard error for each thing that happened, with the image or wave it belongs to.
 pub(super) struct Plain;
@@ -62,17 +62,38 @@ pub(super) fn line(event: &Event) -> Option<String> {
     Some(line)
 }
 
-/// A step that has ended; internal work is only shown when it failed, a base image only if it was pulled.
+/// An instruction that has ended; a base image only if getting it took long enough to be a pull.
 fn ended(step: &BuildStep) -> Option<String> {
-    if step.name.contains("] FROM ") && step.elapsed < NOTICEABLE {
+    let base = step.name.contains("] FROM ");
+    if (base && step.elapsed < PULL) || (!base && step.again) {
         return None;
     }
+    let name = step_name(&step.name);
     match step.state {
-        StepState::Cached if step.instruction => Some(format!("{} cached", step.name)),
-        StepState::Executed if step.instruction => {
-            Some(format!("{} done in {}", step.name, seconds(step.elapsed)))
-        }
-        StepState::Failed if step.instruction => Some(format!("{} failed", step.name)),
+        StepState::Cached if step.instruction => Some(format!("{name} cached")),
+        StepState::Executed if step.instruction => Some(format!("{name} done in {}", seconds(step.elapsed))),
+        StepState::Failed if step.instruction => Some(format!("{name} failed")),
         _ => None,
+    }
+}
+
+/// The name of a step without the digest that BuildKit adds to the name of a base image.
+pub(super) fn step_name(name: &str) -> String {
+    match name.split_once("@sha256:") {
+        Some((before, after)) => {
+            format!("{before}{}", after.trim_start_matches(|character: char| character.is_ascii_hexdigit()))
+        }
+        None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::step_name;
+
+    #[test]
+    fn digests_are_left_out_of_names() {
+        assert_eq!(step_name("[1/4] FROM r.io/base:1@sha256:0123abcd"), "[1/4] FROM r.io/base:1");
+        assert_eq!(step_name("[2/4] RUN make"), "[2/4] RUN make");
     }
 }

@@ -8,7 +8,7 @@ use console::style;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{RunObserver, plain, print_output};
-use crate::host::{BuildProgress, BuildStep, Event, Observer, OutputStream, StepState};
+use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
 
 /// How often spinners turn and elapsed times are drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -18,13 +18,11 @@ pub(super) struct Tty {
     bars: MultiProgress,
     /// By what runs: an image and a step of it, an image and a reference, a command.
     running: Mutex<HashMap<(String, String), ProgressBar>>,
-    stdout_is_terminal: bool,
 }
 
 impl Tty {
     pub(super) fn new() -> Self {
-        let stdout_is_terminal = console::Term::stdout().features().is_attended();
-        Self { bars: MultiProgress::new(), running: Mutex::default(), stdout_is_terminal }
+        Self { bars: MultiProgress::new(), running: Mutex::default() }
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), ProgressBar>> {
@@ -77,18 +75,19 @@ impl Tty {
 
     fn build_step(&self, image: &str, step: &BuildStep) {
         match step.state {
-            StepState::Running => self.start(image, &step.id, &step.name),
+            StepState::Running => self.start(image, &step.id, &plain::step_name(&step.name)),
             StepState::Waiting => {}
             StepState::Cached | StepState::Executed | StepState::Failed => self.stop(image, &step.id),
         }
     }
 
-    /// Shows a step's last line of output behind its name.
+    /// Shows a step's last line of output behind its name, which gives way to it.
     fn append(&self, owner: &str, id: &str, line: &str) {
         if let Some(bar) = self.running().get(&(owner.to_owned(), id.to_owned())) {
-            let name = bar.message();
-            let name = name.split(" │ ").next().unwrap_or_default();
-            bar.set_message(format!("{name} │ {line}"));
+            let message = bar.message();
+            let name = message.split(" │ ").next().unwrap_or_default();
+            let half = usize::from(console::Term::stderr().size().1) / 2;
+            bar.set_message(format!("{} │ {line}", console::truncate_str(name, half, "…")));
         }
     }
 }
@@ -96,6 +95,7 @@ impl Tty {
 impl Observer for Tty {
     fn observe(&self, event: &Event) {
         match event {
+            Event::CommandOutput { stream, line, .. } => self.bars.suspend(|| print_output(*stream, line)),
             Event::Build { image, progress } => self.build(image, progress),
             Event::PushStarted { image, reference } => {
                 self.start(image, reference, &format!("pushing {reference}"))
@@ -109,10 +109,6 @@ impl Observer for Tty {
             }
             Event::CommandStarted { wave, command } => self.start(wave, command, command),
             Event::CommandFinished { wave, command, .. } => self.stop(wave, command),
-            // Into a file or a pipe, unchanged.
-            Event::CommandOutput { stream: OutputStream::Stdout, line, .. } if !self.stdout_is_terminal => {
-                return self.bars.suspend(|| print_output(OutputStream::Stdout, line));
-            }
             _ => {}
         }
         if let Some(line) = lasting(event) {
@@ -141,7 +137,6 @@ fn lasting(event: &Event) -> Option<String> {
             plain::line(event).map(|line| style(line).for_stderr().green().to_string())
         }
         Event::BuildStarted { .. } | Event::PushStarted { .. } | Event::CommandStarted { .. } => None,
-        Event::CommandOutput { line, .. } => Some(format!("  {line}")),
         _ => plain::line(event),
     }
 }

@@ -13,14 +13,10 @@ pub(in crate::syntax) fn unexpected(expected: &[&str], found: &str, span: Span) 
         Some((last, rest)) => {
             let list =
                 if rest.is_empty() { (*last).to_owned() } else { format!("{} or {last}", rest.join(", ")) };
-            let at_end = matches!(found, "end of line" | "the end");
-            let side = if at_end { "after" } else { "before" };
+            let side = if found == "end of line" { "after" } else { "before" };
             Diagnostic::new(
                 Code::UnexpectedToken,
-                format!(
-                    "expected {list}, found {}",
-                    if found == "the end" { "the end of the item" } else { found }
-                ),
+                format!("expected {list}, found {found}"),
                 span,
                 format!("expected {list} {side} this"),
             )
@@ -99,6 +95,17 @@ pub(in crate::syntax) fn for_needs_value(span: Span) -> Diagnostic {
 pub(in crate::syntax) fn single_operator(operator: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnexpectedToken, format!("`{operator}` is not an operator"), span, "write it twice")
         .with_help(format!("write `{operator}{operator}`"))
+}
+
+/// `sh "a" && sh "b"`
+pub(in crate::syntax) fn operator_between_steps(operator: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("expected a value beside `{operator}`"),
+        span,
+        "joins two values",
+    )
+    .with_help("steps are separated by a new line or `;`; inside `sh \"…\"` the shell joins commands")
 }
 
 pub(in crate::syntax) fn item_inside_block(keyword: &str, span: Span) -> Diagnostic {

@@ -4,9 +4,20 @@ use super::slice;
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 
-pub(in crate::syntax) fn unterminated_string(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::UnterminatedString, "unterminated string", span, "no closing `\"` on this line")
-        .with_help("add `\"` at the end; a string ends on the line where it starts")
+/// `more` says whether other strings stand before it on the line.
+pub(in crate::syntax) fn unterminated_string(span: Span, more: bool) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnterminatedString,
+        "unterminated string",
+        span,
+        "no closing `\"` on this line",
+    );
+    if more {
+        return diagnostic
+            .with_note("the quotes of this line do not pair up; the missing one may be further left")
+            .with_help("add `\"`; a string ends on the line where it starts");
+    }
+    diagnostic.with_help("add `\"` at the end; a string ends on the line where it starts")
 }
 
 pub(in crate::syntax) fn unterminated_multiline(opening: Span, item: Option<Span>) -> Diagnostic {

@@ -1,13 +1,11 @@
 //! E0101 to E0115: items, attributes, blocks and steps.
 
-use super::{alternatives, similar_name};
+use super::steps::{STEPS, step_at_top_level};
 use crate::diag::{Code, Diagnostic, similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
-use crate::syntax::lower::{Place, PlaceKind};
 use crate::syntax::scan::ITEM_KEYWORDS;
 
-const STEPS: [&str; 6] = ["build", "push", "promote", "run", "sh", "approve"];
 /// Words that cannot be declared, because they mean something where a value stands.
 const RESERVED: [&str; 7] = ["true", "false", "if", "then", "else", "for", "in"];
 
@@ -95,17 +93,6 @@ fn attribute_outside_block(word: &Name, after: &str) -> Diagnostic {
     .with_help(format!("write `let {} = {value}`, or move it into a block", name.replace('-', "_")))
 }
 
-fn step_at_top_level(word: &Name, step: &str) -> Diagnostic {
-    let text = &word.value;
-    Diagnostic::new(
-        Code::StepOutsideWave,
-        format!("`{text}` is a step and cannot appear at top level"),
-        word.span,
-        "not allowed here",
-    )
-    .with_help(format!("steps go into a `wave`: `wave build {{ {step} }}`"))
-}
-
 pub(in crate::syntax) fn version_not_first(span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::UnexpectedToken,
@@ -133,16 +120,26 @@ pub(in crate::syntax) fn items_on_one_line(span: Span) -> Diagnostic {
 
 // ---- Names
 
+/// The name that is nearest to a text.
+pub(in crate::syntax) fn word_from(text: &str) -> String {
+    let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let name: String = text.chars().map(|one| if is_word(one) { one } else { '_' }).collect();
+    if name.starts_with(|first: char| first.is_ascii_digit()) || name.is_empty() {
+        format!("_{name}")
+    } else {
+        name
+    }
+}
+
 pub(in crate::syntax) fn quoted_name(keyword: &str, text: &str, span: Span) -> Diagnostic {
-    let name: String =
-        text.chars().map(|one| if one.is_ascii_alphanumeric() || one == '_' { one } else { '_' }).collect();
+    let name = word_from(text);
     Diagnostic::new(
         Code::QuotedName,
         format!("`{keyword}` needs a name, not a string"),
         span,
         "names are not quoted",
     )
-    .with_help(format!("write `{keyword} {}`", if name.is_empty() { "NAME" } else { &name }))
+    .with_help(format!("write `{keyword} {name}`"))
 }
 
 pub(in crate::syntax) fn dashed_name(name: &str, span: Span) -> Diagnostic {
@@ -325,19 +322,6 @@ pub(in crate::syntax) fn missing_comma(
     }
 }
 
-pub(in crate::syntax) fn missing_operand_comma(span: Span, previous: Option<&str>) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::MissingComma,
-        "missing `,` between the names of a step",
-        span,
-        "expected `,` or a new line before this",
-    );
-    match previous {
-        Some(previous) => diagnostic.with_help(format!("add `,` after `{previous}`")),
-        None => diagnostic.with_help("add `,` before this"),
-    }
-}
-
 /// `cache-from` and other names that only other tools have.
 pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic {
     let help = match name {
@@ -407,143 +391,4 @@ pub(in crate::syntax) fn map_not_block(name: &str, open: Span) -> Diagnostic {
         "expected `=` before this",
     )
     .with_help(format!("write `{name} = {{ … }}`"))
-}
-
-// ---- Steps
-
-/// `step` is the source of a short step.
-pub(in crate::syntax) fn step_outside_wave(
-    word: &str,
-    step: Option<&str>,
-    keyword: Span,
-    place: &Place,
-) -> Diagnostic {
-    let container = &place.word;
-    let step = step.unwrap_or("…");
-    Diagnostic::new(
-        Code::StepOutsideWave,
-        format!("`{word}` is a step and cannot appear in `{container}`"),
-        keyword,
-        "not allowed here",
-    )
-    .with_label(place.head, format!("inside this `{container}`"))
-    .with_help(format!("steps go into a `wave`; move it to `wave build {{ {step} }}`"))
-}
-
-pub(in crate::syntax) fn stage_outside_wave(keyword: Span, place: &Place) -> Diagnostic {
-    let container = &place.word;
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        format!("`stage` cannot appear in `{container}`"),
-        keyword,
-        "not allowed here",
-    )
-    .with_label(place.head, format!("inside this `{container}`"))
-    .with_help("stages stand directly in a `wave`")
-}
-
-/// A step without what it acts on.
-pub(in crate::syntax) fn missing_argument(word: &str, keyword: Span) -> Diagnostic {
-    let (needs, example) = match word {
-        "build" => ("an image", "build lambda"),
-        "push" => ("an image", "push lambda"),
-        "promote" => ("an image and a tag", "promote lambda to app:\"stable\""),
-        "run" => ("a program", "run \"pytest\" \"-q\""),
-        "sh" => ("a script", "sh \"mypy . && ruff check\""),
-        _ => ("a question", "approve \"Ship it?\""),
-    };
-    Diagnostic::new(
-        Code::MissingStepArgument,
-        format!("`{word}` needs {needs}"),
-        keyword,
-        format!("expected {needs} after this"),
-    )
-    .with_help(format!("write `{example}`"))
-}
-
-pub(in crate::syntax) fn promote_without_to(image: &str, keyword: Span, end: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::MissingStepArgument,
-        "`promote` needs `to` and a tag",
-        if end == keyword { keyword } else { end },
-        "expected `to` after this",
-    )
-    .with_help(format!("write `promote {image} to app:\"stable\"`"))
-}
-
-pub(in crate::syntax) fn promote_without_tag(to: Span) -> Diagnostic {
-    Diagnostic::new(Code::MissingStepArgument, "`promote` needs a tag", to, "expected a tag after this")
-        .with_help("write `to app:\"stable\"`")
-}
-
-pub(in crate::syntax) fn comma_between_arguments(word: &str, comma: Span) -> Diagnostic {
-    let (rule, help) = match word {
-        "run" => ("arguments are separated by blanks", "remove this `,`"),
-        _ => ("one string is enough", "write one string"),
-    };
-    Diagnostic::new(Code::UnexpectedToken, format!("unexpected `,` in `{word}`"), comma, rule).with_help(help)
-}
-
-pub(in crate::syntax) fn one_argument(word: &str, extra: Span) -> Diagnostic {
-    let (takes, help) = match word {
-        "promote" => ("one image", "promote every image in a step of its own"),
-        "sh" => ("one script", "write `run` for a program with arguments"),
-        _ => ("one question", "write one string"),
-    };
-    Diagnostic::new(Code::UnexpectedToken, format!("`{word}` takes {takes}"), extra, "one too many")
-        .with_help(help)
-}
-
-pub(in crate::syntax) fn step_without_options(word: &str, open: Span) -> Diagnostic {
-    Diagnostic::new(Code::UnexpectedToken, format!("`{word}` has no options"), open, "not allowed here")
-        .with_help("only `run` and `sh` have options; those of a build stand in its `image`")
-}
-
-/// A word in a wave that is neither a step nor an attribute.
-pub(in crate::syntax) fn unknown_step(word: &Name, place: &Place) -> Diagnostic {
-    let mut known = STEPS.to_vec();
-    if place.kind == PlaceKind::Wave {
-        known.extend(["stage", "pre", "post"]);
-    }
-    let help = similar_name("a step", &word.value, &known).unwrap_or_else(|| {
-        if ITEM_KEYWORDS.contains(&word.value.as_str()) {
-            format!("`{}` is an item; items do not stand inside others", word.value)
-        } else {
-            format!("steps are {}", alternatives(&STEPS))
-        }
-    });
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        format!("`{}` is not a step", word.value),
-        word.span,
-        "unknown step",
-    )
-    .with_help(help)
-}
-
-pub(in crate::syntax) fn unknown_wave_block(word: &Name, place: &Place) -> Diagnostic {
-    let known: &[&str] = if place.kind == PlaceKind::Wave { &["pre", "post", "stage"] } else { &["env"] };
-    let diagnostic = Diagnostic::new(
-        Code::UnexpectedToken,
-        format!("`{}` is not a block of `{}`", word.value, place.word),
-        word.span,
-        "unknown block",
-    );
-    match similar_name("a block", &word.value, known) {
-        Some(help) => diagnostic.with_help(help),
-        None if place.kind == PlaceKind::Wave => {
-            diagnostic.with_help("a `wave` holds steps, or `pre`, `stage NAME` and `post`")
-        }
-        None => diagnostic,
-    }
-}
-
-pub(in crate::syntax) fn attribute_among_steps(name: &Name, place: &Place) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnexpectedToken,
-        format!("`{}` has no attributes", place.word),
-        name.span,
-        "expected a step",
-    )
-    .with_help("options of one step go into `{ }` behind it")
 }

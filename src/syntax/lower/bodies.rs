@@ -4,7 +4,7 @@
 use super::{Lower, Node};
 use crate::source::Span;
 use crate::syntax::ast::{Attribute, Entry, Name, Stage, StageEntry, Step, Steps, WaveEntry};
-use crate::syntax::errors::syntax as errors;
+use crate::syntax::errors::{steps, syntax as errors};
 use crate::syntax::parse::Rule;
 
 /// Where a body stands, and so what may stand in it.
@@ -77,9 +77,19 @@ impl<'a> Lower<'a> {
     fn members(&mut self, body: Node<'a>, place: &Place, height: usize) -> Vec<Member> {
         let mut members = Vec::new();
         let mut previous: Option<Neighbour> = None;
+        // The rest of a line that starts with an unknown step.
+        let mut unread = false;
         for node in body.into_inner() {
             let start = self.span(&node);
             let is_step = matches!(node.as_rule(), Rule::step | Rule::stage);
+            if let Some(previous) = &mut previous
+                && unread
+                && !self.gap(previous.span, start).newline
+            {
+                previous.span = start;
+                continue;
+            }
+            unread = place.has_steps() && is_unknown_step(&node);
             if let Some(previous) = &previous
                 && !self.check_separator(previous, start, is_step, &node, place)
             {
@@ -148,7 +158,7 @@ impl<'a> Lower<'a> {
         }
         let keyword = self.first_token(whole);
         let source = self.short(whole).map(str::trim_end);
-        self.report(errors::step_outside_wave(self.slice(keyword), source, keyword, place));
+        self.report(steps::step_outside_wave(self.slice(keyword), source, keyword, place));
         (None, Span { end: whole.start + u32_len(self.slice(whole).trim_end()), ..whole })
     }
 
@@ -158,7 +168,7 @@ impl<'a> Lower<'a> {
         let Some(head) = nodes.next() else { return (None, end) };
         let keyword = self.span(&head);
         if place.kind != PlaceKind::Wave {
-            self.report(errors::stage_outside_wave(keyword, place));
+            self.report(steps::stage_outside_wave(keyword, place));
             return (None, end);
         }
         let (mut name, mut clauses, mut body) = (None, super::items::Clauses::default(), None);
@@ -224,6 +234,12 @@ impl<'a> Lower<'a> {
         let steps = Steps { keyword: keyword.span, steps };
         if keyword.value == "pre" { Member::Pre(steps) } else { Member::Post(steps) }
     }
+}
+
+/// Whether an entry is a word or a string without a sign or a block.
+fn is_unknown_step(node: &Node<'_>) -> bool {
+    let mut parts = node.clone().into_inner().skip(1);
+    node.as_rule() == Rule::entry && parts.all(|part| matches!(part.as_rule(), Rule::value | Rule::no_value))
 }
 
 /// The member before, for the separator between.

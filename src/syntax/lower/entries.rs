@@ -4,7 +4,7 @@ use super::bodies::{Member, Place, PlaceKind};
 use super::{Lower, Node};
 use crate::source::Span;
 use crate::syntax::ast::{Attribute, Block, Entry, Expr, ExprKind, Name};
-use crate::syntax::errors::syntax as errors;
+use crate::syntax::errors::{steps, syntax as errors};
 use crate::syntax::parse::Rule;
 
 /// Attributes that are written as blocks.
@@ -36,6 +36,10 @@ impl<'a> Lower<'a> {
             }
         }
         let end = value.as_ref().or(sign.as_ref()).map_or(key_span, |node| self.span(node));
+        if place.has_steps() && sign.is_none() && key.as_rule() == Rule::string {
+            self.report(steps::string_without_step(self.short(key_span), key_span));
+            return (None, end);
+        }
         let Some(key) = self.key(&key, place) else { return (None, end) };
         let parts = Parts { key, sign, value };
         match parts.value.as_ref().map(Node::as_rule) {
@@ -107,7 +111,7 @@ impl<'a> Lower<'a> {
             PlaceKind::Wave if matches!(word, "pre" | "post") => return Some(self.steps_block(&key, body)),
             PlaceKind::Wave | PlaceKind::Stage | PlaceKind::Steps => {
                 if matches!(word, "build" | "push" | "promote" | "run" | "sh" | "approve") {
-                    self.report(errors::missing_argument(word, key.span));
+                    self.report(steps::missing_argument(word, key.span));
                     return None;
                 }
                 if word == "stage" {
@@ -115,7 +119,7 @@ impl<'a> Lower<'a> {
                     return None;
                 }
                 if word != "env" {
-                    self.report(errors::unknown_wave_block(&key, place));
+                    self.report(steps::unknown_wave_block(&key, place));
                     return None;
                 }
             }
@@ -162,11 +166,15 @@ impl<'a> Lower<'a> {
         };
         let sign_span = self.span(&sign);
         let source = value.as_ref().and_then(|value| self.short(self.span(value))).map(str::trim_end);
+        if place.has_steps() && sign.as_rule() == Rule::colon && steps::is_step(&key.value) {
+            self.report(steps::colon_after_step(&key.value, sign_span, source));
+            return (None, end);
+        }
         if sign.as_rule() != Rule::equals {
             self.report(errors::expected_equals(&key.value, sign.as_str(), sign_span, source));
         }
         if place.kind == PlaceKind::Steps {
-            self.report(errors::attribute_among_steps(&key, place));
+            self.report(steps::attribute_among_steps(&key, place));
             return (None, end);
         }
         let Some(value) = value else {
@@ -200,7 +208,7 @@ impl<'a> Lower<'a> {
         height: usize,
     ) -> Option<Member> {
         if place.has_steps() {
-            self.report(errors::unknown_step(&key, place));
+            self.report(steps::unknown_step(&key, place));
             return None;
         }
         let source = value.as_ref().and_then(|value| self.short(self.span(value))).map(str::trim_end);

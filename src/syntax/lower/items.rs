@@ -197,9 +197,7 @@ impl<'a> Lower<'a> {
             Rule::string => {
                 let text = node.as_str().trim_matches('"');
                 self.report(errors::quoted_name(keyword, text, span));
-                let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
-                let inner = Span { start: span.start + 1, end: span.end.saturating_sub(1), ..span };
-                (!text.is_empty() && text.chars().all(is_word)).then(|| Name::new(text.to_owned(), inner))
+                Some(Name::new(errors::word_from(text), span))
             }
             _ => Some(self.declared_name(node)),
         }
@@ -215,10 +213,8 @@ impl<'a> Lower<'a> {
     }
 
     fn require_name(&mut self, word: &str, name: Option<Name>, keyword: &Node<'a>) -> Option<Name> {
-        let span = self.span(keyword);
-        let quoted = self.diagnostics.iter().any(|one| one.primary.span.start > span.end);
-        if name.is_none() && !quoted {
-            self.report(errors::missing_name(word, span));
+        if name.is_none() {
+            self.report(errors::missing_name(word, self.span(keyword)));
         }
         name
     }

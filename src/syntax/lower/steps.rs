@@ -4,7 +4,7 @@ use super::bodies::Place;
 use super::{Lower, Node};
 use crate::source::Span;
 use crate::syntax::ast::{Attribute, Expr, ExprKind, Step, StepKind};
-use crate::syntax::errors::syntax as errors;
+use crate::syntax::errors::steps as errors;
 use crate::syntax::parse::Rule;
 
 /// A step as the grammar found it.
@@ -92,7 +92,7 @@ impl<'a> Lower<'a> {
         let mut operands = parts.operands;
         let Some(at) = operands.iter().position(is_to) else {
             let image = operands.first().and_then(|image| self.short(image.span)).unwrap_or("lambda");
-            let end = operands.last().map_or(parts.keyword, |operand| operand.span);
+            let end = operands.first().map_or(parts.keyword, |operand| operand.span);
             let image = image.to_owned();
             self.report(errors::promote_without_to(&image, parts.keyword, end));
             return None;

@@ -322,3 +322,72 @@ fn operator(rule: Rule) -> Option<Option<BinaryOperator>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::source::SourceMap;
+    use crate::syntax::ast::{BinaryOperator, Expr, ExprKind, ItemKind};
+
+    /// The tree of a value in brackets.
+    fn shape(expr: &Expr) -> String {
+        match &expr.kind {
+            ExprKind::Name(name) => name.clone(),
+            ExprKind::Not(operand) => format!("!{}", shape(operand)),
+            ExprKind::Field { base, field } => format!("{}.{}", shape(base), field.value),
+            ExprKind::Tag { repository, tag } => format!("{}:{}", shape(repository), shape(tag)),
+            ExprKind::Call { callee, arguments } => {
+                let arguments: Vec<String> = arguments.iter().map(|one| shape(&one.value)).collect();
+                format!("{}({})", shape(callee), arguments.join(" "))
+            }
+            ExprKind::If { condition, then, otherwise } => {
+                format!("if({} {} {})", shape(condition), shape(then), shape(otherwise))
+            }
+            ExprKind::Binary { operator, left, right } => {
+                let sign = match operator.value {
+                    BinaryOperator::Default => "??",
+                    BinaryOperator::Or => "||",
+                    BinaryOperator::And => "&&",
+                    BinaryOperator::Equal => "==",
+                    BinaryOperator::NotEqual => "!=",
+                    BinaryOperator::Concat => "+",
+                };
+                format!("({}{sign}{})", shape(left), shape(right))
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_operator_has_its_precedence() {
+        for (source, expected) in [
+            ("a ?? b ?? c", "(a??(b??c))"),
+            ("a || b && c", "(a||(b&&c))"),
+            ("a && b || c", "((a&&b)||c)"),
+            ("a ?? b || c", "(a??(b||c))"),
+            ("a == b && c != d", "((a==b)&&(c!=d))"),
+            ("a + b == c + d", "((a+b)==(c+d))"),
+            ("a + b + c", "((a+b)+c)"),
+            ("!a && !!b", "(!a&&!!b)"),
+            ("!a + b", "(!a+b)"),
+            ("(a || b) && c", "((a||b)&&c)"),
+            ("if a then b else c ?? d", "if(a b (c??d))"),
+            ("a.b(c, d).e", "a.b(c d).e"),
+            ("a:b.c(d)", "a:b.c(d)"),
+            ("a:b ?? c", "(a:b??c)"),
+        ] {
+            let mut sources = SourceMap::new();
+            let id = sources.add("test", "test", &format!("cachelang 1\nlet x = {source}\n"));
+            let (file, diagnostics) = crate::syntax::parse(&sources, id);
+            assert!(diagnostics.is_empty(), "{source}: {diagnostics:?}");
+            let values: Vec<String> = file
+                .items
+                .iter()
+                .map(|item| match &item.kind {
+                    ItemKind::Let(item) => shape(&item.value),
+                    other => format!("{other:?}"),
+                })
+                .collect();
+            assert_eq!(values, [expected], "{source}");
+        }
+    }
+}

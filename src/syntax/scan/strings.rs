@@ -1,16 +1,19 @@
 //! Strings, their holes, and characters that do not belong into a file.
 
-use super::{Open, OpenKind, Patch, PatchKind, Scanner, StringStart};
+use super::{MAX_NESTING, Open, OpenKind, Patch, PatchKind, Scanner, StringStart};
 use crate::syntax::errors::lexical as errors;
 
 impl Scanner<'_> {
     /// A string, from its opening quote.
     pub(super) fn string(&mut self) {
         let at = self.at;
-        for open in self.open.iter_mut().rev().take_while(|open| open.at >= self.line_start) {
-            if let OpenKind::Hole { first_quote, .. } = &mut open.kind {
-                first_quote.get_or_insert(at);
-            }
+        // Holes further out were given theirs when the string around this hole began.
+        let innermost = self.open.iter_mut().rev().take(MAX_NESTING).find_map(|open| match &mut open.kind {
+            OpenKind::Hole { first_quote, .. } => Some(first_quote),
+            OpenKind::Bracket(_) => None,
+        });
+        if let Some(first_quote) = innermost {
+            first_quote.get_or_insert(at);
         }
         let multiline = self.starts_with("\"\"\"");
         self.at += if multiline { 3 } else { 1 };
@@ -64,7 +67,8 @@ impl Scanner<'_> {
             return self.unclosed_hole();
         }
         let end = self.line_end(string.at);
-        self.report(errors::unterminated_string(self.span(string.at..end)));
+        let before = self.text.get(self.line_start..string.at).unwrap_or_default();
+        self.report(errors::unterminated_string(self.span(string.at..end), before.contains('"')));
         self.result.damage.push(string.at);
         self.close_swallowed(string.at, end);
         self.at = end;
@@ -105,16 +109,37 @@ impl Scanner<'_> {
         self.at = end;
     }
 
-    /// Closers that an unterminated string swallowed close the brackets opened on the same line.
+    /// Brackets in what an unterminated string swallowed still count, so that the lines below keep theirs. Where
+    /// the quotes of a line no longer pair up, a closer may also have become text: it counts as well.
     fn close_swallowed(&mut self, start: usize, end: usize) {
+        let indent = self.indent();
         for at in start..end {
-            let Some(closer @ (b')' | b']' | b'}')) = self.byte(at) else { continue };
-            if self.open.last().is_some_and(|open| open.at >= self.line_start && open.closer() == closer)
-                && let Some(open) = self.open.pop()
-            {
-                self.result.pairs.push((open.at, at));
+            match self.byte(at) {
+                Some(opener @ (b'(' | b'[' | b'{')) => {
+                    self.open.push(Open { at, indent, kind: OpenKind::Bracket(opener) });
+                }
+                Some(closer @ (b')' | b']' | b'}'))
+                    if self.open.last().is_some_and(|open| open.closer() == closer) =>
+                {
+                    self.close_on_this_line(at);
+                }
+                _ => {}
             }
         }
+        let line = self.text.as_bytes().get(self.line_start..end).unwrap_or_default();
+        let last = |closer: u8| line.iter().rposition(|byte| *byte == closer).map(|at| self.line_start + at);
+        let last_closers = [b')', b']', b'}'].map(|closer| (closer, last(closer)));
+        while let Some(open) = self.open.last()
+            && last_closers.iter().any(|(closer, at)| *closer == open.closer() && *at > Some(open.at))
+            && self.close_on_this_line(end)
+        {}
+    }
+
+    /// Closes the innermost bracket if it was opened on the current line.
+    fn close_on_this_line(&mut self, at: usize) -> bool {
+        let open = self.open.pop_if(|open| open.at >= self.line_start);
+        self.result.pairs.extend(open.iter().map(|open| (open.at, at)));
+        open.is_some()
     }
 
     pub(super) fn single_quotes(&mut self) {
