@@ -150,3 +150,14 @@ fn a_cache_behind_a_password_is_read_by_a_new_machine() {
     let run = command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
     assert_eq!(run.cell("app", "cached"), "1 of 2");
 }
+
+#[test]
+fn a_build_without_a_push_reads_its_cache_behind_a_password_too() {
+    let parts = Parts::take();
+    let project = Project::with_steps(WITH_PASSWORD, "RUN echo dependencies");
+    command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
+    parts.engine.empty();
+    project.file(".cachefile", &WITH_PASSWORD.replace("push app", "build app"));
+    let run = command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
+    assert_eq!(run.cell("app", "cached"), "1 of 1");
+}

@@ -3,6 +3,7 @@
 #![allow(
     unreachable_pub,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     reason = "a test program: it starts processes, reads files and fails loudly"
