@@ -63,6 +63,10 @@ impl RunError {
             }
             RunError::Registry { source, .. } => registry_help(source),
             RunError::Push { source: PushError::Denied { host, .. }, .. } => Some(denied_help(host)),
+            // Amazon ECR: "name unknown: The repository with name 'x' does not exist in the registry with id '…'"
+            RunError::Push { source: PushError::Engine(cause), .. } if cause.contains("name unknown") => {
+                Some("create the repository, or write `create = true` in the `repository` item".to_owned())
+            }
             _ => None,
         }
     }

@@ -69,10 +69,7 @@ fn is_not_allowed(run: Ended, project: &Project, cause: &str) {
     let run = run.with_code(1);
     let repository = format!("{}/{}", host(), project.repository);
     let [error] = run.errors()[..] else { panic!("one error: {}", run.stderr) };
-    assert!(
-        error.starts_with(&format!("image `app` cannot be pushed to `{repository}`: {cause}")),
-        "{error}"
-    );
+    assert!(error.starts_with(&format!("image `app` cannot use `{repository}`: {cause}")), "{error}");
     assert_eq!(run.stdout, "");
     assert_eq!(registry().tags(&project.repository), Vec::<String>::new());
     run.says(&format!("help: log in with `docker login {}`", host())).does_not_say("building");

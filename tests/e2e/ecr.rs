@@ -54,7 +54,7 @@ fn repositories() -> Vec<String> {
 fn fails_before_the_build(run: Ended, project: &Project, cause: &str) {
     let run = run.with_code(1);
     let repository = format!("{}/{}", part("CACHELANG_E2E_ECR_HOST"), project.repository);
-    assert_eq!(run.errors(), [format!("image `app` cannot be pushed to `{repository}`: {cause}")]);
+    assert_eq!(run.errors(), [format!("image `app` cannot use `{repository}`: {cause}")]);
     assert_eq!(run.stdout, "");
     run.says("help: check the AWS credentials of this machine").does_not_say("building");
 }

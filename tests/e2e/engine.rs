@@ -87,7 +87,7 @@ fn without_the_registry_nothing_is_built() {
     let run = project.command(&[]).env("HOST", &host).run().with_code(1);
     let cause = format!("cannot reach the registry {host} (Connection refused (os error 111))");
     let repository = &project.repository;
-    assert_eq!(run.errors(), [format!("image `app` cannot be pushed to `{host}/{repository}`: {cause}")]);
+    assert_eq!(run.errors(), [format!("image `app` cannot use `{host}/{repository}`: {cause}")]);
     assert_eq!(run.stdout, "");
     run.says(&format!("help: check that a registry answers at {host}")).does_not_say("building");
 }
