@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::cache::{CacheExport, CacheImport};
-use crate::plan::{self, Network};
+use crate::plan;
 
 /// The parts of the world that a run uses.
 #[derive(Clone)]
@@ -79,17 +79,7 @@ impl Engine {
 /// One build, with nothing left to decide.
 #[derive(Debug, Clone)]
 pub struct BuildRequest {
-    pub context: PathBuf,
-    /// Relative to the context.
-    pub dockerfile: String,
-    pub target: Option<String>,
-    pub args: IndexMap<String, String>,
-    pub labels: IndexMap<String, String>,
-    pub platforms: Vec<String>,
-    pub network: Network,
-    pub extra_hosts: IndexMap<String, String>,
-    pub pull: bool,
-    pub no_cache: bool,
+    pub build: plan::Build,
     /// `host/name:tag`: the names that the image gets in the engine.
     pub references: Vec<String>,
     pub cache_from: Vec<CacheImport>,

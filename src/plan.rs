@@ -190,12 +190,24 @@ pub struct PushTag {
     pub moving: bool,
 }
 
-/// One build.
+/// An image with where it goes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Image {
     /// The item's name in the file.
     pub name: String,
+    #[serde(flatten)]
+    pub build: Build,
+    pub timeout: Option<Duration>,
+    /// In push order: unique tags first, moving tags last.
+    pub tags: Vec<PushTag>,
+    pub cache: Cache,
+}
+
+/// What an image is built from, and how.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Build {
     /// The folder of the build context.
     pub context: PathBuf,
     /// The Dockerfile, relative to the context.
@@ -210,10 +222,6 @@ pub struct Image {
     /// Look for newer base images even when one of the name is in the engine.
     pub pull: bool,
     pub no_cache: bool,
-    pub timeout: Option<Duration>,
-    /// In push order: unique tags first, moving tags last.
-    pub tags: Vec<PushTag>,
-    pub cache: Cache,
 }
 
 /// The network of `RUN` instructions.

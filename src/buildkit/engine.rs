@@ -121,10 +121,11 @@ impl Builder for DockerEngine {
 }
 
 fn local_dirs(request: &BuildRequest) -> LocalDirs {
-    let dockerfile = request.context.join(&request.dockerfile);
+    let build = &request.build;
+    let dockerfile = build.context.join(&build.dockerfile);
     let beside = dockerfile.parent().unwrap_or(Path::new(".")).to_owned();
     LocalDirs::new()
-        .with_directory(solve::CONTEXT_DIR, &request.context)
+        .with_directory(solve::CONTEXT_DIR, &build.context)
         .with_directory(solve::DOCKERFILE_DIR, beside)
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cache::{CacheExport, CacheImport};
 use crate::host::BuildRequest;
-use crate::plan::{CacheMode, Network};
+use crate::plan::{Build, CacheMode, Network};
 
 /// The name of the local directory that holds the build context (buildkit, frontend/dockerui/config.go).
 pub(super) const CONTEXT_DIR: &str = "context";
@@ -19,10 +19,10 @@ pub(super) const DOCKERFILE_DIR: &str = "dockerfile";
 const EXPORTER: &str = "moby";
 
 /// The request for one build. `reference` identifies the solve, `session` is who serves its files.
-pub(super) fn request(build: &BuildRequest, reference: &str, session: &str) -> SolveRequest {
-    let exporter_attrs = HashMap::from([("name".to_owned(), build.references.join(","))]);
-    let imports: Vec<_> = build.cache_from.iter().map(import).collect();
-    let exports = build.cache_to.iter().map(export).collect();
+pub(super) fn request(wanted: &BuildRequest, reference: &str, session: &str) -> SolveRequest {
+    let exporter_attrs = HashMap::from([("name".to_owned(), wanted.references.join(","))]);
+    let imports: Vec<_> = wanted.cache_from.iter().map(import).collect();
+    let exports = wanted.cache_to.iter().map(export).collect();
     SolveRequest {
         r#ref: reference.to_owned(),
         // The two deprecated fields are the only ones that engines before Docker 26 read.
@@ -31,8 +31,8 @@ pub(super) fn request(build: &BuildRequest, reference: &str, session: &str) -> S
         exporters: vec![Exporter { r#type: EXPORTER.to_owned(), attrs: exporter_attrs }],
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: frontend_attrs(build, &imports),
-        entitlements: entitlements(build),
+        frontend_attrs: frontend_attrs(&wanted.build, &imports),
+        entitlements: entitlements(&wanted.build),
         cache: Some(CacheOptions { imports, exports, ..CacheOptions::default() }),
         ..SolveRequest::default()
     }
@@ -43,7 +43,7 @@ fn file_name(dockerfile: &str) -> &str {
     Path::new(dockerfile).file_name().and_then(|name| name.to_str()).unwrap_or(dockerfile)
 }
 
-fn frontend_attrs(build: &BuildRequest, imports: &[CacheOptionsEntry]) -> HashMap<String, String> {
+fn frontend_attrs(build: &Build, imports: &[CacheOptionsEntry]) -> HashMap<String, String> {
     let mut attrs = HashMap::from([("filename".to_owned(), file_name(&build.dockerfile).to_owned())]);
     let mut set = |key: &str, value: String| {
         attrs.insert(key.to_owned(), value);
@@ -83,7 +83,7 @@ fn frontend_attrs(build: &BuildRequest, imports: &[CacheOptionsEntry]) -> HashMa
     attrs
 }
 
-fn entitlements(build: &BuildRequest) -> Vec<String> {
+fn entitlements(build: &Build) -> Vec<String> {
     match build.network {
         Network::Host => vec!["network.host".to_owned()],
         Network::Default | Network::None => Vec::new(),
@@ -138,18 +138,20 @@ mod tests {
 
     use super::*;
 
-    fn build() -> BuildRequest {
+    fn wanted() -> BuildRequest {
         BuildRequest {
-            context: "/src".into(),
-            dockerfile: "docker/Dockerfile.prod".into(),
-            target: Some("runtime".into()),
-            args: IndexMap::from([("A".into(), "1".into())]),
-            labels: IndexMap::from([("team".into(), "x".into())]),
-            platforms: vec!["linux/amd64".into()],
-            network: Network::Host,
-            extra_hosts: IndexMap::from([("db".into(), "10.0.0.1".into())]),
-            pull: true,
-            no_cache: true,
+            build: Build {
+                context: "/src".into(),
+                dockerfile: "docker/Dockerfile.prod".into(),
+                target: Some("runtime".into()),
+                args: IndexMap::from([("A".into(), "1".into())]),
+                labels: IndexMap::from([("team".into(), "x".into())]),
+                platforms: vec!["linux/amd64".into()],
+                network: Network::Host,
+                extra_hosts: IndexMap::from([("db".into(), "10.0.0.1".into())]),
+                pull: true,
+                no_cache: true,
+            },
             references: vec!["r.io/a:1".into(), "r.io/a:latest".into()],
             cache_from: vec![CacheImport::Registry { reference: "r.io/a:cache".into() }],
             cache_to: vec![
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_setting_reaches_the_frontend() {
-        let request = request(&build(), "solve-1", "session-1");
+        let request = request(&wanted(), "solve-1", "session-1");
         let attrs: std::collections::BTreeMap<_, _> = request.frontend_attrs.into_iter().collect();
         let attrs: Vec<_> = attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
         expect_test::expect![[r#"
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn old_and_new_engines_find_the_same_exporter() {
-        let request = request(&build(), "solve-1", "session-1");
+        let request = request(&wanted(), "solve-1", "session-1");
         let [exporter] = request.exporters.as_slice() else { panic!("one exporter") };
         assert_eq!(exporter.r#type, request.exporter_deprecated);
         assert_eq!(exporter.attrs, request.exporter_attrs_deprecated);
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_registry_cache_has_the_form_that_ecr_accepts() {
-        let request = request(&build(), "solve-1", "session-1");
+        let request = request(&wanted(), "solve-1", "session-1");
         let cache = request.cache.expect("cache options are always sent");
         let [inline, registry] = cache.exports.as_slice() else { panic!("two exports") };
         assert_eq!(inline.r#type, "inline");

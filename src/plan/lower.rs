@@ -8,9 +8,9 @@ use indexmap::IndexMap;
 use super::eval::{Evaluator, Value};
 use super::rules::{is_platform, repository_name_problem};
 use super::{
-    Cache, CacheSource, CacheTarget, Command, Image, ImageId, Inputs, Network, PathKind, Plan, Program,
-    PushTag, Registry, RegistryId, RegistryKind, Repository, Secret, SecretSource, Step, Tag, Text, Wave,
-    errors,
+    Build, Cache, CacheSource, CacheTarget, Command, Image, ImageId, Inputs, Network, PathKind, Plan,
+    Program, PushTag, Registry, RegistryId, RegistryKind, Repository, Secret, SecretSource, Step, Tag, Text,
+    Wave, errors,
 };
 use crate::check::program::{self, Expr, ExprKind, Program as Checked};
 use crate::diag::Diagnostic;
@@ -159,11 +159,15 @@ impl Lowering<'_> {
     }
 
     fn image(&self, image: &program::Image) -> Image {
-        let (context, dockerfile) = self.files(image);
         let tags = self.tags(image);
         let cache = self.cache(image, &tags);
-        Image {
-            name: image.name.value.clone(),
+        let timeout = self.duration(image.timeout.as_ref());
+        Image { name: image.name.value.clone(), build: self.build(image), timeout, tags, cache }
+    }
+
+    fn build(&self, image: &program::Image) -> Build {
+        let (context, dockerfile) = self.files(image);
+        Build {
             context,
             dockerfile,
             target: self.optional_string(image.target.as_ref()),
@@ -174,9 +178,6 @@ impl Lowering<'_> {
             extra_hosts: self.string_map(image.extra_hosts.as_ref()),
             pull: self.flag(image.pull.as_ref()),
             no_cache: self.flag(image.no_cache.as_ref()),
-            timeout: self.duration(image.timeout.as_ref()),
-            tags,
-            cache,
         }
     }
 

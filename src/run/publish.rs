@@ -140,16 +140,7 @@ impl<'a> Publisher<'a> {
             |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
         let credentials = self.credentials.iter();
         BuildRequest {
-            context: image.context.clone(),
-            dockerfile: image.dockerfile.clone(),
-            target: image.target.clone(),
-            args: image.args.clone(),
-            labels: image.labels.clone(),
-            platforms: image.platforms.clone(),
-            network: image.network,
-            extra_hosts: image.extra_hosts.clone(),
-            pull: image.pull,
-            no_cache: image.no_cache,
+            build: image.build.clone(),
             references: self.tags(id).iter().map(|pushed| self.plan.reference(&pushed.tag)).collect(),
             cache_from: cache.map(|policy| policy.from.clone()).unwrap_or_default(),
             cache_to: cache.map(|policy| policy.to.clone()).unwrap_or_default(),

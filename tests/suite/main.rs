@@ -1,6 +1,11 @@
 //! The one integration test binary: linking once is faster than linking per file.
 
-#![allow(clippy::disallowed_methods, clippy::panic, clippy::string_slice, reason = "tests read files and fail loudly")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "tests read files and fail loudly"
+)]
 
 mod docs;
 mod golden;
