@@ -13,7 +13,7 @@ pub const FILE_NAME: &str = ".cachefile";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    #[error("no `{FILE_NAME}` in {} or a folder above", .0.display())]
+    #[error("no `{FILE_NAME}` in {} or a folder above; name one with `-f FILE`", .0.display())]
     NotFound(PathBuf),
     #[error("cannot read {} ({cause})", .path.display())]
     Unreadable { path: PathBuf, cause: io::Error },

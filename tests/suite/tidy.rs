@@ -37,8 +37,11 @@ impl Source {
         self.path.ends_with("tests.rs") || self.path.ends_with("validator.rs")
     }
 
-    /// The text in front of the tests.
+    /// The text in front of the tests; nothing of a file of tests.
     fn product(&self) -> &str {
+        if self.is_test() {
+            return "";
+        }
         let end = self.text.find("#[cfg(test)]\nmod tests").unwrap_or(self.text.len());
         &self.text[..end]
     }
@@ -76,7 +79,7 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn files_are_short() {
-    let long = sources().into_iter().filter(|source| !source.is_test()).filter_map(|source| {
+    let long = sources().into_iter().filter_map(|source| {
         let lines = source.product().lines().count();
         (lines > MAX_LINES).then(|| format!("{}: {lines} lines", source.path.display()))
     });
