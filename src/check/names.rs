@@ -118,6 +118,12 @@ impl<'a> Names<'a> {
         self.declared.iter().map(|(name, declared)| (*name, *declared))
     }
 
+    /// The item of a kind that was made with a declared name.
+    pub(super) fn item(&self, kind: Kind) -> (&'a str, Declared) {
+        let item = self.iter().find(|(_, declared)| declared.kind == kind);
+        item.expect("expressions refer only to declared items")
+    }
+
     /// The names of one kind, for "a similar name exists".
     pub(super) fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<&'a str> {
         self.iter().filter(|(_, declared)| wanted(declared.kind)).map(|(name, _)| name).collect()
