@@ -60,8 +60,9 @@ pub fn check(
     checker.waves(file, &mut program);
     checker.unused();
     let mut diagnostics = checker.diagnostics;
-    if has_errors(parsed) {
-        // What uses an item may stand in the part that could not be read.
+    let is_about_names = |one: &Diagnostic| one.code.as_str().starts_with("E02");
+    if has_errors(parsed) || diagnostics.iter().any(is_about_names) {
+        // What uses an item may be the part that could not be read, or the name that was misspelled.
         diagnostics.retain(|diagnostic| diagnostic.code != Code::UnusedItem);
     }
     (program, diagnostics)

@@ -86,6 +86,7 @@ fn slot(owner: Owner<'_>, attribute: &str) -> Slot {
         ("image", "args") => Slot::BuildArguments,
         ("image", "labels") => Slot::Stored,
         ("cache", "from") => Slot::CacheSource,
+        ("run" | "sh", "env") => Slot::CommandEnvironment,
         _ => Slot::Plain,
     }
 }

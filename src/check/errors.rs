@@ -15,7 +15,7 @@ use super::program::{Expr, ExprKind};
 use super::schema::{Attribute, ITEMS};
 use super::types::Type;
 use crate::diag::{Code, Diagnostic, similar};
-use crate::source::{Span, Spanned};
+use crate::source::Span;
 use crate::syntax::ast::Name;
 
 /// How many labels besides the primary one a message has.
@@ -68,13 +68,6 @@ pub(super) fn not_yet(what: &str, span: Span) -> Diagnostic {
         span,
         "part of the language, but not of this version",
     )
-}
-
-pub(super) fn unsupported_version(version: &Spanned<u64>) -> Diagnostic {
-    let message = format!("`cachelang {}` needs a newer version of cachelang", version.value);
-    Diagnostic::new(Code::UnsupportedVersion, message, version.span, "this version reads language version 1")
-        .with_help("either write `cachelang 1`")
-        .with_help("or install a newer version of cachelang")
 }
 
 pub(super) fn declared_twice(name: &Name, first: Span) -> Diagnostic {
@@ -354,10 +347,11 @@ pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
 pub(super) fn rule_of_other_type(rule: &Name, param: &Name, ty: &Type) -> Diagnostic {
     Diagnostic::new(
         Code::TypeMismatch,
-        format!("`{}` needs a param of type `string`", rule.value),
+        format!("`{}` does not fit a param of type `{ty}`", rule.value),
         rule.span,
-        format!("`{}` is {}", param.value, a(&format!("`{ty}`"))),
+        "not a rule for this type",
     )
+    .with_label(param.span, format!("declared as `{ty}`"))
     .with_help(format!("remove `{}`", rule.value))
 }
 
@@ -401,7 +395,7 @@ pub(super) fn secret_leaks(
             "would appear in plans and logs",
             elsewhere,
         ),
-        Slot::Plain | Slot::CacheSource => (
+        Slot::Plain | Slot::CacheSource | Slot::CommandEnvironment => (
             Code::SecretInString,
             format!("secret `{name}` cannot be used as a plain value"),
             "would appear in plans and logs",

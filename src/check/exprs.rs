@@ -35,6 +35,8 @@ pub(super) enum Slot {
     CacheSource,
     /// An argument of `run`.
     CommandArgument,
+    /// The environment of `run` and `sh`.
+    CommandEnvironment,
     /// Inside `${…}`: ints and bools become text.
     Hole,
 }
@@ -110,7 +112,8 @@ impl<'a> Checker<'a> {
                 let mut typed = Vec::new();
                 for expr in items {
                     let found = self.expr(expr, item, place.item(first));
-                    if !matches!(found.kind, ExprKind::Error) {
+                    // A source of a cache may be a tag, so that the first one does not say what others must be.
+                    if !matches!(found.kind, ExprKind::Error) && place.slot != Slot::CacheSource {
                         first = first.or(Some(found.span));
                     }
                     typed.push(found);
@@ -180,6 +183,9 @@ impl<'a> Checker<'a> {
     fn mismatch(&self, found: &Expr, expected: &Type, place: Place<'a>) -> Diagnostic {
         let source = self.short(found.span);
         if let (ExprKind::Secret(id), false) = (&found.kind, *expected.required() == Type::Secret) {
+            if place.slot == Slot::CommandEnvironment {
+                return errors::not_yet("a secret in `env`", found.span);
+            }
             let (name, declared) = self.names.item(Kind::Secret(*id));
             return errors::secret_leaks(name, found.span, declared.span, place.slot);
         }

@@ -14,9 +14,6 @@ use indexmap::IndexMap;
 use crate::source::Spanned;
 use crate::syntax::ast::{self, ItemKind, TypeName};
 
-/// The version of the language.
-const LANGUAGE_VERSION: u64 = 1;
-
 impl<'a> Checker<'a> {
     /// Checks every param and let, used or not, each after those that it uses.
     pub(super) fn values(&mut self, program: &mut Program) {
@@ -115,9 +112,6 @@ impl<'a> Checker<'a> {
 
     /// Everything but values and waves.
     pub(super) fn items(&mut self, file: &'a ast::File, program: &mut Program) {
-        if let Some(version) = file.version.as_ref().filter(|version| version.value != LANGUAGE_VERSION) {
-            self.report(errors::unsupported_version(version));
-        }
         for item in &file.items {
             match &item.kind {
                 ItemKind::Secret(secret) => {
@@ -313,6 +307,7 @@ fn literal(expr: &ast::Expr) -> Option<&str> {
 pub(crate) fn literal_text(expr: &Expr) -> Option<&str> {
     match &expr.kind {
         ExprKind::String(parts) => match parts.as_slice() {
+            [] => Some(""),
             [Part::Text(text)] => Some(text),
             _ => None,
         },

@@ -11,6 +11,9 @@ use crate::syntax::ast::Name;
 /// A value in a sentence: on one line and not longer than it helps.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 32;
+    if text.is_empty() {
+        return "an empty string".to_owned();
+    }
     let escaped: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     if text.chars().count() > LONGEST { format!("`{escaped}…`") } else { format!("`{escaped}`") }
 }
@@ -60,7 +63,7 @@ fn broken_rule(name: &Name, value: &str, origin: &Origin) -> Diagnostic {
     let message = format!("{value} is not a value of param `{}`", name.value);
     match origin {
         Origin::CommandLine => {
-            Diagnostic::new(Code::BadParamValue, message, name.span, "declared with a rule")
+            Diagnostic::new(Code::BadParamValue, message, name.span, "declared here")
                 .with_note("given on the command line")
         }
         Origin::Default(span) => Diagnostic::new(Code::BadParamValue, message, *span, "the default breaks the rule")
@@ -76,8 +79,8 @@ pub(super) fn param_not_one_of(
     origin: &Origin,
 ) -> Diagnostic {
     let help = match similar(value, allowed.iter().map(String::as_str)) {
-        Some(found) => format!("a value with a similar name exists: `{found}`"),
-        None => {
+        Some(found) if allowed.len() > 8 => format!("a value with a similar name exists: `{found}`"),
+        _ => {
             let allowed: Vec<_> = allowed.iter().map(|choice| format!("`{choice}`")).collect();
             format!("values: {}", allowed.join(", "))
         }
@@ -187,8 +190,13 @@ pub(super) fn tag_pushed_twice(
     (repository, tag): (&str, &str),
     first: (&str, Span),
     second: (&str, Span),
+    source: Option<&str>,
 ) -> Diagnostic {
     let shown: String = tag.chars().take(32).collect();
+    let distinct = match source.and_then(|source| source.split_once(':')) {
+        Some((_, expression)) if !expression.contains('"') => format!("${{{expression}}}"),
+        _ => shown.clone(),
+    };
     Diagnostic::new(
         Code::TagPushedTwice,
         format!("tag `{repository}:{shown}` is pushed by two images"),
@@ -197,7 +205,7 @@ pub(super) fn tag_pushed_twice(
     )
     .with_label(first.1, "pushed here first")
     .with_note(format!("the later push wins: `{}` and `{}` overwrite each other", first.0, second.0))
-    .with_help(format!("make it distinct, such as `{repository}:\"{}-{shown}\"`", second.0))
+    .with_help(format!("make it distinct, such as `{repository}:\"{}-{distinct}\"`", second.0))
 }
 
 pub(super) fn missing_path(

@@ -363,6 +363,7 @@ impl Lowering<'_> {
                     (&plan.repository(tag.repository).item, &tag.tag),
                     (first_name, spans.0),
                     (&image.name.value, spans.1),
+                    self.eval.program().short(spans.1),
                 ));
             }
         }

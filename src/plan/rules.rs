@@ -23,7 +23,7 @@ pub(super) fn tag_problem(tag: &str) -> Option<String> {
 pub(super) fn repository_name_problem(name: &str, ecr: bool) -> Option<String> {
     let length = name.len();
     if ecr && !(2..=256).contains(&length) {
-        return Some(format!("it has {length} characters, Amazon ECR takes 2 to 256"));
+        return Some(format!("its length is {length}, Amazon ECR takes 2 to 256"));
     }
     if length > 255 {
         return Some(format!("it has {length} characters, 255 are allowed"));

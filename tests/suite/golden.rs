@@ -133,7 +133,7 @@ fn wording_problems(diagnostic: &Diagnostic) -> Vec<String> {
             require(!forbidden.contains(&word.to_lowercase().as_str()), word, text);
         }
         let start = outside.split(' ').next().unwrap_or_default();
-        let is_name = start.chars().skip(1).any(char::is_uppercase);
+        let is_name = start == "Terraform" || start.chars().skip(1).any(char::is_uppercase);
         require(is_name || !start.starts_with(char::is_uppercase), "a capital at the start", text);
     }
     problems

@@ -50,7 +50,6 @@ pub(in crate::check) fn cache_not_called(span: Span) -> Diagnostic {
 pub(in crate::check) fn not_a_function(span: Span, source: Option<&str>) -> Diagnostic {
     let subject = source.map_or("this".to_owned(), |source| format!("`{source}`"));
     Diagnostic::new(Code::WrongKindOfName, format!("{subject} cannot be called"), span, "not a function")
-        .with_help("remove the parentheses")
 }
 
 pub(in crate::check) fn unknown_cache(field: &Name) -> Diagnostic {
