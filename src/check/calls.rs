@@ -9,12 +9,7 @@ use crate::source::Span;
 use crate::syntax::ast::{self, Name};
 
 impl<'a> Checker<'a> {
-    pub(super) fn call(
-        &mut self,
-        callee: &'a ast::Expr,
-        arguments: &'a [ast::Argument],
-        span: Span,
-    ) -> Expr {
+    pub(super) fn call(&mut self, callee: &'a ast::Expr, arguments: &'a [ast::Argument], span: Span) -> Expr {
         match &callee.kind {
             ast::ExprKind::Name(name) => match Function::by_name(name) {
                 Some(function) => return self.function(function, callee.span, arguments, span),
@@ -107,7 +102,9 @@ impl<'a> Checker<'a> {
             }
         }
         match tag {
-            Some(tag) if !failed => Expr { kind: ExprKind::RegistryCache { tag, mode }, ty: Type::Cache, span },
+            Some(tag) if !failed => {
+                Expr { kind: ExprKind::RegistryCache { tag, mode }, ty: Type::Cache, span }
+            }
             None if !failed => {
                 self.report(errors::cache_without_tag(span));
                 Expr::error(span)

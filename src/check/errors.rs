@@ -144,9 +144,8 @@ pub(super) fn unknown_name<'a>(
         (Type::Registry | Type::Repository | Type::Image, _) => {
             diagnostic.with_help(format!("declare it with `{kind} {name} {{ … }}`"))
         }
-        (Type::Secret, _) => {
-            diagnostic.with_help(format!("declare it with `secret {name} = env(\"{}\")`", name.to_uppercase()))
-        }
+        (Type::Secret, _) => diagnostic
+            .with_help(format!("declare it with `secret {name} = env(\"{}\")`", name.to_uppercase())),
         (Type::Int | Type::Bool | Type::Duration, _) => {
             diagnostic.with_help(format!("declare it with `let {name} = …`"))
         }
@@ -362,12 +361,7 @@ pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
 }
 
 /// A secret where it would become visible.
-pub(super) fn secret_leaks(
-    name: &str,
-    span: Span,
-    declared: Span,
-    slot: super::exprs::Slot,
-) -> Diagnostic {
+pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: super::exprs::Slot) -> Diagnostic {
     use super::exprs::Slot;
     let elsewhere = "pass secrets only where a `secret` is accepted: `password` of a registry";
     let (code, message, label, help) = match slot {

@@ -46,14 +46,19 @@ pub(super) enum Slot {
 pub(super) enum Subject<'a> {
     Attribute(&'a Name),
     /// An item of the list in an attribute; `first` is an item before it that has the right type.
-    Item { attribute: Option<&'a Name>, first: Option<Span> },
+    Item {
+        attribute: Option<&'a Name>,
+        first: Option<Span>,
+    },
     /// The value of a key of a map.
     Entry(&'a Name),
     /// The default of a param.
     Default(&'a Name),
     Condition,
     /// A branch of an `if` and what the other one is.
-    Else { then: Span },
+    Else {
+        then: Span,
+    },
     Operand(BinaryOperator),
     Negated,
     Argument(Function),
@@ -336,9 +341,7 @@ impl<'a> Checker<'a> {
             "git" => errors::not_yet("`git`", span),
             "cache" => errors::cache_not_called(span),
             _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
-            _ if Function::LATER.contains(&name) => {
-                errors::not_yet(&format!("the function `{name}`"), span)
-            }
+            _ if Function::LATER.contains(&name) => errors::not_yet(&format!("the function `{name}`"), span),
             _ => errors::unknown_name(name, span, wanted, subject, self.names.iter()),
         };
         self.report(diagnostic);

@@ -18,12 +18,14 @@ impl<'a> Checker<'a> {
     /// Checks every param and let, used or not, each after those that it uses.
     pub(super) fn values(&mut self, program: &mut Program) {
         let order = Order::of(&self.names);
-        let cyclic: Vec<_> = order.cycles.iter().flat_map(|cycle| cycle.0.iter().map(|(id, _)| *id)).collect();
+        let cyclic: Vec<_> =
+            order.cycles.iter().flat_map(|cycle| cycle.0.iter().map(|(id, _)| *id)).collect();
         for id in &cyclic {
             self.set_value(*id, Type::Error, None);
         }
         for cycle in &order.cycles {
-            let members: Vec<_> = cycle.0.iter().map(|(id, at)| (self.names.value(*id).name(), *at)).collect();
+            let members: Vec<_> =
+                cycle.0.iter().map(|(id, at)| (self.names.value(*id).name(), *at)).collect();
             self.report(errors::cyclic_value(&members));
         }
         let mut rules: IndexMap<ValueId, ParamRules> = IndexMap::new();

@@ -62,12 +62,12 @@ fn broken_rule(name: &Name, value: &str, origin: &Origin) -> Diagnostic {
     let value = shown(value);
     let message = format!("{value} is not a value of param `{}`", name.value);
     match origin {
-        Origin::CommandLine => {
-            Diagnostic::new(Code::BadParamValue, message, name.span, "declared here")
-                .with_note("given on the command line")
+        Origin::CommandLine => Diagnostic::new(Code::BadParamValue, message, name.span, "declared here")
+            .with_note("given on the command line"),
+        Origin::Default(span) => {
+            Diagnostic::new(Code::BadParamValue, message, *span, "the default breaks the rule")
+                .with_note(format!("the default evaluates to {value}"))
         }
-        Origin::Default(span) => Diagnostic::new(Code::BadParamValue, message, *span, "the default breaks the rule")
-            .with_note(format!("the default evaluates to {value}")),
     }
 }
 
@@ -127,7 +127,8 @@ pub(super) fn bad_tag(tag: &str, span: Span, problem: &str, source: Option<(&str
     let rule = "tags match `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`";
     match source {
         Some((repository, expression)) => {
-            let label = if tag.is_empty() { "evaluates to an empty string" } else { "evaluates to this text" };
+            let label =
+                if tag.is_empty() { "evaluates to an empty string" } else { "evaluates to this text" };
             Diagnostic::new(Code::BadTag, message, span, label)
                 .with_note(format!("{rule}; {problem}"))
                 .with_help(format!("write `{repository}:slug({expression})`"))
@@ -143,7 +144,8 @@ pub(super) fn not_a_choice(what: &str, value: &str, span: Span, known: &[&str]) 
         Some(found) => format!("write `\"{found}\"`"),
         None => format!("write one of {}", choices(known)),
     };
-    Diagnostic::new(Code::NotAChoice, format!("{} is not {what}", shown(value)), span, "unknown").with_help(help)
+    Diagnostic::new(Code::NotAChoice, format!("{} is not {what}", shown(value)), span, "unknown")
+        .with_help(help)
 }
 
 pub(super) fn bad_platform(value: &str, span: Span) -> Diagnostic {
@@ -218,7 +220,9 @@ pub(super) fn missing_path(
     let wanted_word = if wanted == PathKind::File { "file" } else { "folder" };
     let (message, label) = match found {
         None => (format!("{} does not exist", shown(written)), format!("no such {wanted_word}")),
-        Some(PathKind::File) => (format!("{} is not a {wanted_word}", shown(written)), "this is a file".to_owned()),
+        Some(PathKind::File) => {
+            (format!("{} is not a {wanted_word}", shown(written)), "this is a file".to_owned())
+        }
         Some(PathKind::Folder) => {
             (format!("{} is not a {wanted_word}", shown(written)), "this is a folder".to_owned())
         }

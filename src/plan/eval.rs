@@ -6,13 +6,13 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use regex::Regex;
 
-use super::{CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text, TextPiece};
 use super::errors::Origin;
+use super::{CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text, TextPiece};
 use super::{errors, functions};
-use crate::check::{Program, literal_text};
 use crate::check::functions::Function;
 use crate::check::program::{self, Expr, ExprKind, Part, SecretId, ValueId};
 use crate::check::types::Type;
+use crate::check::{Program, literal_text};
 use crate::diag::Diagnostic;
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;

@@ -1,5 +1,6 @@
 //! Puts a plan together: every item of the program with its values.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -340,11 +341,26 @@ impl Lowering<'_> {
         }
     }
 
+    /// The images of every `push`, also in waves that are skipped in this run.
+    fn pushed_images(&self) -> HashSet<program::ImageId> {
+        let steps = self.eval.program().waves.iter().flat_map(|wave| &wave.steps);
+        steps
+            .flat_map(|step| match step {
+                program::Step::Push(images) => images.as_slice(),
+                _ => &[],
+            })
+            .map(|image| image.value)
+            .collect()
+    }
+
     /// Two images must not push the same tag.
     fn check_tags(&self, plan: &Plan) {
         let mut owners: IndexMap<Tag, (usize, Span)> = IndexMap::new();
+        let pushed = self.pushed_images();
         for (index, image) in self.eval.program().images.iter().enumerate() {
-            let Some(list) = &image.tags else { continue };
+            let Some(list) = image.tags.as_ref().filter(|_| pushed.contains(&program::ImageId(index))) else {
+                continue;
+            };
             for value in self.list(Some(list)) {
                 let Value::Tag { tag, span, .. } = value else { continue };
                 let (first, first_span) = *owners.entry(tag.clone()).or_insert((index, span));
@@ -390,7 +406,8 @@ impl Lowering<'_> {
             }
         }
         for (id, push) in pushed {
-            let Some((image, tags)) = program.images.get(id.0).and_then(|image| image.tags.as_ref().map(|tags| (image, tags)))
+            let Some((image, tags)) =
+                program.images.get(id.0).and_then(|image| image.tags.as_ref().map(|tags| (image, tags)))
             else {
                 continue;
             };

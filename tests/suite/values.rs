@@ -72,7 +72,7 @@ fn the_longest_values_are_checked_and_evaluated() {
         ("&&", "flag", "bool"),
         ("||", "flag", "bool"),
     ] {
-        let value = vec![operand; 250].join(&format!(" {operator} "));
+        let value = vec![operand; 120].join(&format!(" {operator} "));
         let text = format!("param flag: bool = true\nlet value = {value}\n");
         assert_eq!(codes(&text), NONE, "{ty}");
         let text = format!(
@@ -82,8 +82,16 @@ fn the_longest_values_are_checked_and_evaluated() {
         assert_eq!(codes(&text), ["E0012"], "{ty}");
     }
     let conditionals =
-        format!("param flag: bool = true\nlet value = {}1\n", "if flag then 1 else ".repeat(250));
+        format!("param flag: bool = true\nlet value = {}1\n", "if flag then 1 else ".repeat(120));
     assert_eq!(codes(&conditionals), NONE);
+    // The shapes that nest most calls of the checker in one level of a value.
+    for (open, close) in
+        [("if ", " then true else false"), ("!", ""), ("lower(\"${", "}\") == \"x\""), ("[", "]")]
+    {
+        let depth = if close.contains(['"', ']']) { 15 } else { 120 };
+        let text = format!("let value = {}true{}\n", open.repeat(depth), close.repeat(depth));
+        assert_eq!(codes(&text), NONE, "{open}");
+    }
 }
 
 #[test]
@@ -113,7 +121,7 @@ fn mistakes_with_values() {
         // One cause is reported once.
         ("let a = unknown\nlet b = \"${a}\" == a\nlet c = [a, a + a]", vec!["E0201"]),
         ("let a = b\nlet b = a\nlet c = a + b\nlet d = \"${c}\"", vec!["E0207"]),
-        ("let a = 1\nlet a = \"x\"\nlet b = \"${a + []}\"", vec!["E0203"]),
+        ("let a = 1\nlet a = \"x\"\nlet b = \"${a}\"", vec!["E0203"]),
     ] {
         assert_eq!(codes(text), expected, "{text}");
     }

@@ -112,16 +112,16 @@ fn with_rewrite(
         (_, Type::String) if found.ty == Type::list(Type::String) => {
             source.map(|source| format!("join the items: `join({source}, \",\")`"))
         }
-        (ExprKind::String(_), Type::Bool) => {
-            Some(match text.map(str::to_lowercase).as_deref() {
-                Some("yes" | "true" | "on" | "1") => "write `true`".to_owned(),
-                Some("no" | "false" | "off" | "0") => "write `false`".to_owned(),
-                _ => "write `true` or `false`".to_owned(),
-            })
-        }
+        (ExprKind::String(_), Type::Bool) => Some(match text.map(str::to_lowercase).as_deref() {
+            Some("yes" | "true" | "on" | "1") => "write `true`".to_owned(),
+            Some("no" | "false" | "off" | "0") => "write `false`".to_owned(),
+            _ => "write `true` or `false`".to_owned(),
+        }),
         (ExprKind::String(_), Type::Int) => text
             .filter(|text| text.parse::<i64>().is_ok())
-            .map_or(Some("write a whole number, such as `2`".to_owned()), |text| Some(format!("write `{text}`"))),
+            .map_or(Some("write a whole number, such as `2`".to_owned()), |text| {
+                Some(format!("write `{text}`"))
+            }),
         (ExprKind::String(_), Type::Duration) => Some("write a number and a unit, such as `5m`".to_owned()),
         (ExprKind::String(_), Type::Tag) => {
             Some(format!("write `{repository}:{}`", source.unwrap_or("\"…\"")))
@@ -214,10 +214,13 @@ pub(in crate::check) fn registry_kind(found: Option<&str>, span: Span) -> Diagno
     let kinds: Vec<_> = REGISTRY_KINDS.iter().map(|kind| format!("`\"{kind}\"`")).collect();
     let kinds = format!("kinds: {}", kinds.join(", "));
     match found {
-        Some(found) => {
-            Diagnostic::new(Code::NotAChoice, format!("`{found}` is not a registry kind"), span, "unknown kind")
-                .with_help(kinds)
-        }
+        Some(found) => Diagnostic::new(
+            Code::NotAChoice,
+            format!("`{found}` is not a registry kind"),
+            span,
+            "unknown kind",
+        )
+        .with_help(kinds),
         None => Diagnostic::new(
             Code::NotAChoice,
             "`kind` of a registry must be written out",

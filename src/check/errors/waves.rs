@@ -64,7 +64,10 @@ pub(in crate::check) fn ref_before_push(one: &Use<'_>, push: Span, push_wave: &s
     let (label, help) = if same {
         ("pushed later".to_owned(), format!("move `push {image}` above this step"))
     } else {
-        (format!("pushed later, in wave `{push_wave}`"), format!("move wave `{push_wave}` above wave `{wave}`"))
+        (
+            format!("pushed later, in wave `{push_wave}`"),
+            format!("move wave `{push_wave}` above wave `{wave}`"),
+        )
     };
     let diagnostic = Diagnostic::new(
         Code::RefBeforePush,
@@ -85,5 +88,9 @@ pub(in crate::check) fn operand_not_a_name(span: Span, images: &[&str]) -> Diagn
         span,
         "not the name of an image",
     );
-    if images.is_empty() { diagnostic } else { diagnostic.with_help(format!("images: {}", quoted(images.iter().copied()))) }
+    if images.is_empty() {
+        diagnostic
+    } else {
+        diagnostic.with_help(format!("images: {}", quoted(images.iter().copied())))
+    }
 }
