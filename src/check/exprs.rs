@@ -139,7 +139,11 @@ impl<'a> Checker<'a> {
                 if operator.value == BinaryOperator::Default =>
             {
                 let left = self.expr(left, &expected.clone().optional(), place);
-                let right = self.expr(right, expected, place);
+                // Where the left side has the wrong type, the right side mostly has the same one.
+                let right = match left.kind {
+                    ExprKind::Error => self.infer(right),
+                    _ => self.expr(right, expected, place),
+                };
                 super::operators::binary(operator.value, left, right, expected.clone(), expr.span)
             }
             (ast::ExprKind::Binary { operator, left, right }, Type::List(_))
@@ -348,10 +352,11 @@ impl<'a> Checker<'a> {
     }
 
     fn field(&mut self, base: &'a ast::Expr, field: &'a Name, span: Span) -> Expr {
-        if let ast::ExprKind::Name(name) = &base.kind {
-            if self.names.get(name).is_none() && name == "git" {
-                return self.later(&format!("`git.{}`", field.value), span);
-            }
+        if let ast::ExprKind::Name(name) = &base.kind
+            && self.names.get(name).is_none()
+            && name == "git"
+        {
+            return self.later(&format!("`git.{}`", field.value), span);
         }
         let base = self.infer(base);
         let ExprKind::Image(id) = base.kind else {

@@ -259,13 +259,12 @@ impl<'a> Evaluator<'a> {
 
     fn check_param_rules(&self, item: &program::Value, value: &Value, origin: &Origin) {
         let Some((rules, text)) = item.param.as_ref().zip(shown(value)) else { return };
-        if let Some(expr) = &rules.oneof {
-            if let Value::List(allowed) = self.value(expr) {
-                if !allowed.contains(value) {
-                    let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
-                    self.report(errors::param_not_one_of(&item.name, &text, &allowed, expr.span, origin));
-                }
-            }
+        if let Some(expr) = &rules.oneof
+            && let Value::List(allowed) = self.value(expr)
+            && !allowed.contains(value)
+        {
+            let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
+            self.report(errors::param_not_one_of(&item.name, &text, &allowed, expr.span, origin));
         }
         if let Some(expr) = &rules.matches {
             let Value::String(pattern) = self.value(expr) else { return };

@@ -30,13 +30,10 @@ fn words(subject: Subject<'_>) -> String {
         Subject::Default(name) => format!("the default of `{}`", name.value),
         Subject::Condition => "the condition of `if`".to_owned(),
         Subject::Else { .. } => "`else`".to_owned(),
-        Subject::Operand(operator @ (BinaryOperator::Default | BinaryOperator::Concat)) => {
-            format!("the right side of `{}`", sign(operator))
+        Subject::Operand(operator @ (BinaryOperator::And | BinaryOperator::Or)) => {
+            format!("an operand of `{}`", sign(operator))
         }
-        Subject::Operand(operator @ (BinaryOperator::Equal | BinaryOperator::NotEqual)) => {
-            format!("the right side of `{}`", sign(operator))
-        }
-        Subject::Operand(operator) => format!("an operand of `{}`", sign(operator)),
+        Subject::Operand(operator) => format!("the right side of `{}`", sign(operator)),
         Subject::Negated => "the operand of `!`".to_owned(),
         Subject::Argument(function) => format!("an argument of `{}`", function.name()),
         Subject::Repository => "the left side of `:`".to_owned(),
@@ -67,16 +64,16 @@ pub(in crate::check) fn type_mismatch(
                 .with_label(first, format!("the first item is {}", a(&format!("`{want}`"))));
         return with_rewrite(diagnostic, found, want, source, repository);
     }
-    if let Type::List(item) = want {
-        if have.fits(item) {
-            return Diagnostic::new(
-                Code::MixedList,
-                format!("{} must be `{want}`, found one `{have}`", words(subject)),
-                found.span,
-                "a single value",
-            )
-            .with_help(format!("write `[{}]`", source.unwrap_or("…")));
-        }
+    if let Type::List(item) = want
+        && have.fits(item)
+    {
+        return Diagnostic::new(
+            Code::MixedList,
+            format!("{} must be `{want}`, found one `{have}`", words(subject)),
+            found.span,
+            "a single value",
+        )
+        .with_help(format!("write `[{}]`", source.unwrap_or("…")));
     }
     let headline = format!("{} must be `{want}`, found `{have}`", words(subject));
     let diagnostic = Diagnostic::new(Code::TypeMismatch, headline, found.span, this_is);
@@ -131,6 +128,9 @@ fn with_rewrite(
         }
         (_, Type::Cache) if found.ty == Type::Tag => {
             source.map(|source| format!("write `cache.registry({source})`"))
+        }
+        (_, Type::Secret) => {
+            Some("declare `secret token = env(\"TOKEN\")` and write `token` here".to_owned())
         }
         (ExprKind::RegistryCache { .. }, Type::Tag) => {
             Some("caches stand in `cache { from = […], to = […] }`; write the tag alone here".to_owned())
