@@ -59,7 +59,7 @@ fn codes(text: &str) -> Vec<&'static str> {
 }
 
 /// The example cut into words, signs and blanks.
-fn tokens(text: &str) -> Vec<&str> {
+pub(crate) fn tokens(text: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {

@@ -126,3 +126,20 @@ fn mistakes_with_values() {
         assert_eq!(codes(text), expected, "{text}");
     }
 }
+
+/// Any one mistake in a real file is a few reports at most, whichever pass finds it.
+#[test]
+fn one_wrong_token_is_not_many_reports() {
+    let text = include_str!("../../examples/lambda/.cachefile").trim_start_matches("cachelang 1");
+    let tokens = crate::syntax::tokens(text);
+    for index in 0..tokens.len() {
+        for replacement in ["", "x"] {
+            let mut changed = tokens.clone();
+            *changed.get_mut(index).expect("the index is one of them") = replacement;
+            let mut found = errors(&changed.concat());
+            // What the parser reports is counted by the tests of the syntax.
+            found.retain(|one| !["E00", "E01"].iter().any(|family| one.code.as_str().starts_with(family)));
+            assert!(found.len() <= 3, "{} reports:\n{}\n{found:#?}", found.len(), changed.concat());
+        }
+    }
+}
