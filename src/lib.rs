@@ -48,7 +48,7 @@ use source::{FileId, SourceMap};
 /// Parses and checks one file. The diagnostics are sorted; the program may be planned if none of them is an error.
 pub fn check(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnostic>) {
     let (ast, mut diagnostics) = syntax::parse(sources, file);
-    let (program, found) = check::check(&ast);
+    let (program, found) = check::check(sources, file, &ast, &diagnostics);
     diagnostics.extend(found);
     diag::sort(&mut diagnostics);
     (program, diagnostics)

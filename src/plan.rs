@@ -51,7 +51,8 @@ pub fn plan(
     program: &CheckedProgram,
     inputs: &Inputs<'_>,
 ) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let (plan, diagnostics) = lower::lower(program, inputs);
+    let (plan, mut diagnostics) = lower::lower(program, inputs);
+    crate::diag::sort(&mut diagnostics);
     if has_errors(&diagnostics) { Err(diagnostics) } else { Ok((plan, diagnostics)) }
 }
 

@@ -2,11 +2,11 @@
 
 use indexmap::IndexMap;
 
-use super::exprs::Slot;
+use super::exprs::{Deferred, Place, Slot, Subject};
 use super::program::Expr;
 use super::schema::{Attribute, Form};
 use super::types::Type;
-use super::{Checker, errors};
+use super::{Checker, errors, order};
 use crate::source::Span;
 use crate::syntax::ast;
 
@@ -71,6 +71,13 @@ impl<'a> EntryRef<'a> {
             EntryRef::Block(block) => &block.name,
         }
     }
+
+    fn exprs(self) -> Vec<&'a ast::Expr> {
+        match self {
+            EntryRef::Attribute(attribute) => vec![&attribute.value],
+            EntryRef::Block(block) => order::exprs_of_entries(&block.entries),
+        }
+    }
 }
 
 /// The conversions that the value of an attribute gets.
@@ -79,6 +86,7 @@ fn slot(owner: Owner<'_>, attribute: &str) -> Slot {
         ("image", "args") => Slot::BuildArguments,
         ("image", "labels") => Slot::Stored,
         ("cache", "from") => Slot::CacheSource,
+        ("run" | "sh", "env") => Slot::CommandEnvironment,
         _ => Slot::Plain,
     }
 }
@@ -96,11 +104,13 @@ impl<'a> Checker<'a> {
             let name = entry.name();
             if let Some(first) = seen.get(name.value.as_str()) {
                 self.report(errors::set_twice(name, *first, owner));
+                self.use_names(entry.exprs());
                 continue;
             }
             seen.insert(&name.value, name.span);
             let Some(attribute) = schema.iter().find(|attribute| attribute.name == name.value) else {
                 self.report(errors::unknown_attribute(name, owner.kind, schema));
+                self.use_names(entry.exprs());
                 continue;
             };
             self.attribute(owner, attribute, entry, &mut found);
@@ -114,6 +124,22 @@ impl<'a> Checker<'a> {
         found
     }
 
+    /// The value of an attribute: evaluated before the run, except for the environment of a command.
+    fn value_of(&mut self, owner: Owner<'_>, entry: &'a ast::Attribute, expected: &Type) -> Expr {
+        let name = &entry.name;
+        let place = Place::new(slot(owner, &name.value), Subject::Attribute(name));
+        let is_command = matches!(owner.kind, "run" | "sh");
+        let here = if is_command && name.value == "env" {
+            Deferred::Allowed
+        } else {
+            Deferred::Forbidden(Some(name.span))
+        };
+        let deferred = std::mem::replace(&mut self.deferred, here);
+        let value = self.expr(&entry.value, expected, place);
+        self.deferred = deferred;
+        value
+    }
+
     fn attribute(
         &mut self,
         owner: Owner<'_>,
@@ -125,14 +151,14 @@ impl<'a> Checker<'a> {
             (Form::Later, _) => {
                 let what = format!("`{}` of `{}`", attribute.name, owner.kind);
                 self.report(errors::not_yet(&what, entry.name().span));
+                self.use_names(entry.exprs());
             }
             (Form::Required(ty), EntryRef::Attribute(entry)) => {
-                let value = self.expr(&entry.value, &ty(), slot(owner, attribute.name));
+                let value = self.value_of(owner, entry, &ty());
                 found.values.insert(attribute.name, value);
             }
             (Form::Optional(ty), EntryRef::Attribute(entry)) => {
-                let expected = Type::optional(ty());
-                let value = self.expr(&entry.value, &expected, slot(owner, attribute.name));
+                let value = self.value_of(owner, entry, &Type::optional(ty()));
                 found.values.insert(attribute.name, value);
             }
             (Form::Block(schema), EntryRef::Block(block)) => {
@@ -141,9 +167,13 @@ impl<'a> Checker<'a> {
                 let attributes = self.attributes(owner, entries, schema);
                 found.blocks.insert(attribute.name, attributes);
             }
-            (Form::Block(_), EntryRef::Attribute(entry)) => self.report(errors::block_not_value(&entry.name)),
+            (Form::Block(_), EntryRef::Attribute(attribute)) => {
+                self.report(errors::block_not_value(&attribute.name));
+                self.use_names(entry.exprs());
+            }
             (Form::Required(_) | Form::Optional(_), EntryRef::Block(block)) => {
                 self.report(errors::value_not_block(&block.name));
+                self.use_names(entry.exprs());
             }
         }
     }

@@ -1,26 +1,39 @@
 //! The words of every diagnostic of this pass.
 
+mod calls;
+mod types;
+mod waves;
+
+pub(super) use calls::*;
+pub(super) use types::*;
+pub(super) use waves::*;
+
 use super::attributes::Owner;
-use super::exprs::Slot;
-use super::functions::Function;
-use super::items::literal_text;
-use super::names::Declared;
+use super::exprs::Subject;
+use super::names::{Declared, Kind};
 use super::program::{Expr, ExprKind};
-use super::schema::{Attribute, ITEMS, REGISTRY_KINDS};
+use super::schema::{Attribute, ITEMS};
 use super::types::Type;
 use crate::diag::{Code, Diagnostic, similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
-pub(super) const REGISTRY_CACHE: &str = "cache.registry(tag, mode = \"min\" or \"max\") -> cache";
+/// How many labels besides the primary one a message has.
+const MAX_LABELS: usize = 3;
 
 /// "a" or "an", by the sound of a word of this language.
-fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" }
+fn a(word: &str) -> String {
+    let bare = word.trim_start_matches('`');
+    let article = if bare.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {word}")
 }
 
-fn a(word: &str) -> String {
-    format!("{} {word}", article(word))
+/// A type as a noun: an item kind as a word, everything else as code.
+fn noun(ty: &Type) -> String {
+    match ty {
+        Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Tag => ty.to_string(),
+        _ => format!("`{ty}`"),
+    }
 }
 
 /// `` `a`, `b` ``
@@ -29,12 +42,19 @@ fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
+fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    }
+}
+
 /// Adds "a … with a similar name exists", or the whole list when it is short.
 fn suggest(diagnostic: Diagnostic, kind: &str, name: &str, known: &[&str]) -> Diagnostic {
     match similar(name, known.iter().copied()) {
         Some(found) => diagnostic.with_help(format!("{} with a similar name exists: `{found}`", a(kind))),
         None if (1..=8).contains(&known.len()) => {
-            diagnostic.with_help(format!("{kind}s: {}", quoted(known.iter().copied())))
+            diagnostic.with_help(format!("{}: {}", plural(kind), quoted(known.iter().copied())))
         }
         None => diagnostic,
     }
@@ -73,72 +93,106 @@ pub(super) fn wave_declared_twice(name: &Name, first: Span) -> Diagnostic {
     .with_help("rename one of them")
 }
 
+/// Whether an item can be what a place wants, as far as its kind says.
+fn could_be(kind: Kind, wanted: &Type) -> bool {
+    match (kind, wanted) {
+        (_, Type::Error | Type::Nothing) | (Kind::Param(_) | Kind::Let(_) | Kind::Poisoned, _) => true,
+        (kind, Type::Registry | Type::Repository | Type::Image | Type::Secret) => {
+            kind.noun() == wanted.to_string()
+        }
+        // `image.ref` stands for a string.
+        (Kind::Image(_), _) => true,
+        _ => false,
+    }
+}
+
 pub(super) fn unknown_name<'a>(
     name: &str,
     span: Span,
+    wanted: &Type,
+    subject: Subject<'_>,
     declared: impl Iterator<Item = (&'a str, Declared)>,
 ) -> Diagnostic {
-    let declared: Vec<_> = declared.collect();
-    let diagnostic = Diagnostic::new(
+    let candidates: Vec<_> = declared.filter(|(_, item)| could_be(item.kind, wanted)).collect();
+    let kind = match wanted {
+        Type::Registry | Type::Repository | Type::Image | Type::Secret => wanted.to_string(),
+        _ => "value".to_owned(),
+    };
+    let mut diagnostic = Diagnostic::new(
         Code::UnknownName,
-        format!("no value named `{name}`"),
+        format!("no {kind} named `{name}`"),
         span,
         "not declared in this file",
     );
-    let Some(found) = similar(name, declared.iter().map(|(name, _)| *name)) else {
-        return diagnostic.with_help(format!("either write `\"{name}\"` for a text, or declare `{name}`"));
-    };
-    let (_, item) = declared.iter().find(|(name, _)| *name == found).expect("the suggestion is one of them");
-    let noun = item.kind.noun();
-    diagnostic
-        .with_label(item.span, "similar name")
-        .with_help(format!("{} with a similar name exists: `{found}`", a(noun)))
-}
-
-pub(super) fn unknown_tag_name(name: &str, span: Span, known: &[&str]) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::UnknownName,
-        format!("no value named `{name}`"),
-        span,
-        "not declared in this file",
-    )
-    .with_note("a tag that is not a value is written in quotes");
-    match similar(name, known.iter().copied()) {
-        Some(found) => diagnostic.with_help(format!("a value with a similar name exists: `{found}`")),
-        None => diagnostic.with_help(format!("either write `\"{name}\"`, or declare `{name}`")),
+    let is_tag = matches!(subject, Subject::Tag(_));
+    if is_tag {
+        diagnostic = diagnostic.with_note("a tag that is not the name of a value is written in quotes");
+    }
+    let found = similar(name, candidates.iter().map(|(name, _)| *name));
+    if let Some((found, item)) = candidates.iter().find(|(name, _)| Some(*name) == found) {
+        let noun = item.kind.noun();
+        return diagnostic
+            .with_label(item.span, "similar name")
+            .with_help(format!("{} with a similar name exists: `{found}`", a(noun)));
+    }
+    let of_kind: Vec<_> =
+        candidates.iter().filter(|(_, item)| item.kind.noun() == kind).map(|(name, _)| *name).collect();
+    match (wanted, of_kind.as_slice()) {
+        (Type::Registry | Type::Repository | Type::Image, [_, ..]) if of_kind.len() <= 8 => {
+            diagnostic.with_help(format!("{}: {}", plural(&kind), quoted(of_kind)))
+        }
+        (Type::Registry | Type::Repository | Type::Image, _) => {
+            diagnostic.with_help(format!("declare it with `{kind} {name} {{ … }}`"))
+        }
+        (Type::Secret, _) => diagnostic
+            .with_help(format!("declare it with `secret {name} = env(\"{}\")`", name.to_uppercase())),
+        (Type::Int | Type::Bool | Type::Duration, _) => {
+            diagnostic.with_help(format!("declare it with `let {name} = …`"))
+        }
+        _ if is_tag => {
+            let quoted = format!("either write `\"{name}\"` for this very tag");
+            diagnostic.with_help(quoted).with_help(format!("or declare `let {name} = …`"))
+        }
+        _ => diagnostic
+            .with_help(format!("either write `\"{name}\"` if this is a string"))
+            .with_help(format!("or declare `let {name} = …`")),
     }
 }
 
+/// The name of an item of one kind where another kind is wanted.
 pub(super) fn wrong_kind(
     name: &str,
     declared: Declared,
-    span: Span,
+    found: &Expr,
     expected: &Type,
     candidates: &[&str],
+    has_ref: bool,
 ) -> Diagnostic {
-    let wanted = a(&expected.required().to_string());
-    let noun = declared.kind.noun();
+    let expected = expected.required();
+    let wanted = a(&noun(expected));
+    let is_value = matches!(declared.kind, Kind::Param(_) | Kind::Let(_));
+    let have = if is_value { a(&noun(&found.ty)) } else { a(declared.kind.noun()) };
     let diagnostic = Diagnostic::new(
         Code::WrongKindOfName,
-        format!("`{name}` is {}, not {wanted}", a(noun)),
-        span,
+        format!("`{name}` is {have}, not {wanted}"),
+        found.span,
         format!("expected {wanted}"),
     )
-    .with_label(declared.span, format!("declared as {} here", a(noun)));
-    match candidates {
-        [] => diagnostic,
-        [one] => diagnostic.with_help(format!("{wanted} is declared in this file: `{one}`")),
-        many => diagnostic.with_help(format!(
+    .with_label(declared.span, format!("declared as {} here", a(declared.kind.noun())));
+    match (&found.kind, candidates) {
+        (ExprKind::Image(_), _) if *expected == Type::String && has_ref => diagnostic
+            .with_help(format!("write `{name}.ref` for its reference, `{name}.digest` for its digest")),
+        (ExprKind::Repository(_), _) if *expected == Type::Tag => {
+            diagnostic.with_help(format!("name a tag of it: `{name}:\"latest\"`"))
+        }
+        (_, []) => diagnostic,
+        (_, [one]) => diagnostic.with_help(format!("{wanted} is declared in this file: `{one}`")),
+        (_, many) => diagnostic.with_help(format!(
             "{} of this file: {}",
-            if expected.required() == &Type::Registry { "registries" } else { "candidates" },
+            plural(&expected.to_string()),
             quoted(many.iter().copied())
         )),
     }
-}
-
-/// The schema's attributes that this version can read.
-fn names_of(schema: &'static [Attribute]) -> Vec<&'static str> {
-    schema.iter().map(|attribute| attribute.name).collect()
 }
 
 pub(super) fn unknown_attribute(name: &Name, owner: &str, schema: &'static [Attribute]) -> Diagnostic {
@@ -148,7 +202,7 @@ pub(super) fn unknown_attribute(name: &Name, owner: &str, schema: &'static [Attr
         name.span,
         "unknown attribute",
     );
-    let known = names_of(schema);
+    let known: Vec<_> = schema.iter().map(|attribute| attribute.name).collect();
     let elsewhere = ITEMS.iter().find(|(item, attributes)| {
         *item != owner && attributes.iter().any(|attribute| attribute.name == name.value)
     });
@@ -179,7 +233,7 @@ pub(super) fn set_twice(name: &Name, first: Span, owner: Owner<'_>) -> Diagnosti
 pub(super) fn duplicate_key(name: &Name, first: Span) -> Diagnostic {
     Diagnostic::new(
         Code::DuplicateAttribute,
-        format!("the key `{}` is set twice", name.value),
+        format!("key `{}` is set twice in this map", name.value),
         name.span,
         "second value",
     )
@@ -199,14 +253,36 @@ pub(super) fn missing_attribute(name: &str, owner: Owner<'_>, registries: &[&str
             return diagnostic.with_help(format!("one registry is declared: add `registry = {one}`"));
         }
         ("registry", []) => "declare one with `registry main { … }` and add `registry = main`",
-        ("registry", _) => "add `registry = …` with one of the registries of this file",
-        ("kind", _) => "add `kind = \"ecr\"` for Amazon ECR or `kind = \"oci\"` for any other registry",
-        ("account", _) => "add the AWS account's 12 digits: `account = \"123456789012\"`",
+        ("registry", many) => {
+            let many = quoted(many.iter().copied());
+            return diagnostic.with_help(format!("add `registry = …` with one of: {many}"));
+        }
+        ("kind", _) => {
+            return diagnostic
+                .with_help("either add `kind = \"ecr\"` for Amazon ECR")
+                .with_help("or add `kind = \"oci\"` for any other registry");
+        }
+        ("account", _) => "add the 12 digits of the AWS account: `account = \"123456789012\"`",
         ("region", _) => "add the AWS region: `region = \"eu-west-1\"`",
         ("host", _) => "add the registry's host: `host = \"registry.example.com\"`",
         _ => return diagnostic,
     };
     diagnostic.with_help(example)
+}
+
+/// An image that is pushed needs a tag to be pushed to.
+pub(super) fn no_tags(image: &str, declared: Span, push: Span, repository: Option<&str>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::MissingAttribute,
+        format!("`image {image}` has no `tags`"),
+        declared,
+        "needs `tags = […]`",
+    )
+    .with_label(push, "pushed here");
+    match repository {
+        Some(repository) => diagnostic.with_help(format!("add `tags = [{repository}:\"latest\"]`")),
+        None => diagnostic.with_help("declare a `repository` and add `tags = [NAME:\"latest\"]`"),
+    }
 }
 
 pub(super) fn block_not_value(name: &Name) -> Diagnostic {
@@ -229,26 +305,35 @@ pub(super) fn value_not_block(name: &Name) -> Diagnostic {
     .with_help(format!("write `{} = …`", name.value))
 }
 
-pub(super) fn cyclic_value(first: &Name, steps: &[(&Name, Span)], closing: Span) -> Diagnostic {
-    let mut path = vec![first.value.as_str()];
-    path.extend(steps.iter().map(|(name, _)| name.value.as_str()));
-    path.push(&first.value);
-    let last = path.iter().rev().nth(1).copied().unwrap_or_default();
+/// Values that need each other: each with where it names the next one.
+pub(super) fn cyclic_value(cycle: &[(&Name, Span)]) -> Diagnostic {
+    let names: Vec<_> = cycle.iter().map(|(name, _)| name.value.as_str()).collect();
+    let next = |index: usize| names.get(index + 1).or(names.first()).copied().unwrap_or_default();
+    let (first, at) = cycle.first().expect("a cycle has at least one value");
+    let needs = |index: usize, name: &str| match next(index) {
+        other if other == name => format!("`{name}` needs itself"),
+        other => format!("`{name}` needs `{other}`"),
+    };
     let mut diagnostic = Diagnostic::new(
         Code::CyclicValue,
         format!("`{}` is defined in terms of itself", first.value),
-        closing,
-        format!("`{last}` needs `{}`", first.value),
+        *at,
+        needs(0, &first.value),
     );
-    let edges = steps.iter().zip(&path);
-    for ((name, at), from) in edges.take(3) {
-        diagnostic = diagnostic.with_label(*at, format!("`{from}` needs `{}`", name.value));
+    if names.len() == 1 {
+        return diagnostic.with_help("remove it here; a value cannot be made from itself");
     }
-    if steps.is_empty() {
-        return diagnostic.with_help("give it a literal value");
+    for (index, (name, at)) in cycle.iter().enumerate().skip(1).take(MAX_LABELS) {
+        diagnostic = diagnostic.with_label(*at, needs(index, &name.value));
     }
-    let arrows: Vec<_> = path.iter().map(|name| format!("`{name}`")).collect();
-    diagnostic.with_note(arrows.join(" → ")).with_help("give one of them a literal value")
+    let shown: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+    let more = match names.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" → {more} more"),
+    };
+    diagnostic
+        .with_note(format!("{}{more} → `{}`", shown.join(" → "), first.value))
+        .with_help("give one of them a literal value")
 }
 
 pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
@@ -258,256 +343,57 @@ pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
     suggest(diagnostic, "type", name, &known)
 }
 
-pub(super) fn unknown_function(name: &str, span: Span) -> Diagnostic {
-    let known: Vec<_> = Function::ALL.iter().map(|(name, _)| *name).collect();
-    let diagnostic =
-        Diagnostic::new(Code::UnknownName, format!("no function named `{name}`"), span, "unknown function");
-    match similar(name, known.iter().copied()) {
-        Some(found) => diagnostic.with_help(format!("a function with a similar name exists: `{found}`")),
-        None => diagnostic.with_help(format!("functions: {}", quoted(known))),
-    }
-}
-
-pub(super) fn function_not_called(name: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::UnknownName, format!("no value named `{name}`"), span, "this is a function")
-        .with_help(format!("call it: `{name}(…)`"))
-}
-
-pub(super) fn not_a_function(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::WrongKindOfName, "this cannot be called", span, "not a function")
-}
-
-pub(super) fn unknown_cache(field: &Name) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::UnknownName,
-        format!("no cache method named `{}`", field.value),
-        field.span,
-        "unknown method",
-    );
-    suggest(diagnostic, "method", &field.value, &["registry", "inline"])
-}
-
-pub(super) fn argument_count(function: Function, wanted: usize, given: usize, span: Span) -> Diagnostic {
-    let count =
-        |number: usize| if number == 1 { "1 argument".to_owned() } else { format!("{number} arguments") };
-    let was = if given == 1 { "was" } else { "were" };
+pub(super) fn rule_of_other_type(rule: &Name, param: &Name, ty: &Type) -> Diagnostic {
     Diagnostic::new(
-        Code::WrongArguments,
-        format!("`{}` takes {} but {given} {was} given", function.name(), count(wanted)),
-        span,
-        count(given),
+        Code::TypeMismatch,
+        format!("`{}` does not fit a param of type `{ty}`", rule.value),
+        rule.span,
+        "not a rule for this type",
     )
-    .with_note(format!("`{function}`"))
-}
-
-pub(super) fn unknown_argument(signature: &str, name: &Name) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongArguments,
-        format!("no argument named `{}`", name.value),
-        name.span,
-        "unknown argument",
-    )
-    .with_note(format!("`{signature}`"))
-}
-
-pub(super) fn cache_arguments(signature: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongArguments,
-        "these are not the arguments of this cache",
-        span,
-        "wrong arguments",
-    )
-    .with_note(format!("`{signature}`"))
+    .with_label(param.span, format!("declared as `{ty}`"))
+    .with_help(format!("remove `{}`", rule.value))
 }
 
 pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnusedItem, format!("{noun} `{name}` is never used"), span, "not referenced")
+        .with_note("unused items are still checked")
         .with_help("remove it, or prefix the name with `_`")
 }
 
-pub(super) fn type_mismatch(found: &Expr, expected: &Type) -> Diagnostic {
-    let (have, want) = (&found.ty, expected.required());
-    if let Type::List(item) = want
-        && have.fits(item)
-    {
-        return Diagnostic::new(
-            Code::MixedList,
-            format!("expected `{want}`, found one `{have}`"),
-            found.span,
-            "a single value",
-        )
-        .with_help("put it into brackets: `[…]`");
-    }
-    let diagnostic = Diagnostic::new(
-        Code::TypeMismatch,
-        format!("expected `{want}`, found `{have}`"),
-        found.span,
-        format!("this is a `{have}`"),
-    );
-    match (&found.kind, want) {
-        (ExprKind::Int(number), Type::String) => diagnostic.with_help(format!("write `\"{number}\"`")),
-        (ExprKind::Int(number), Type::Duration) => {
-            diagnostic.with_help(format!("add a unit: `{number}s` or `{number}m`"))
-        }
-        (ExprKind::Bool(value), Type::String) => diagnostic.with_help(format!("write `\"{value}\"`")),
-        (ExprKind::String(_), Type::Bool) => match literal_text(found).map(str::to_lowercase).as_deref() {
-            Some("yes" | "true" | "on" | "1") => diagnostic.with_help("write `true`"),
-            Some("no" | "false" | "off" | "0") => diagnostic.with_help("write `false`"),
-            _ => diagnostic.with_help("write `true` or `false`"),
-        },
-        (ExprKind::String(_), Type::Int | Type::Duration) => match literal_text(found) {
-            Some(text) if !text.is_empty() && text.chars().all(char::is_alphanumeric) => {
-                diagnostic.with_help(format!("write `{text}` without quotes"))
-            }
-            _ => diagnostic,
-        },
-        (ExprKind::String(_), Type::Tag) => match literal_text(found) {
-            Some(text) => diagnostic.with_help(format!("name the repository: `app:\"{text}\"`")),
-            None => diagnostic,
-        },
-        (ExprKind::String(_), Type::Cache) => diagnostic.with_help("write `cache.registry(app:\"…\")`"),
-        (_, Type::Cache) if *have == Type::Tag => {
-            diagnostic.with_help("write `cache.registry(…)` around it, or `cache.inline()`")
-        }
-        _ => diagnostic,
-    }
-}
-
-pub(super) fn maybe_unset(span: Span, found: &Type, expected: &Type) -> Diagnostic {
-    Diagnostic::new(
-        Code::MaybeUnset,
-        "this value may be unset".to_owned(),
-        span,
-        format!("this is `{found}`, needed is `{}`", expected.required()),
-    )
-    .with_help("add a default: `… ?? \"value\"`")
-}
-
-pub(super) fn mixed_list(found: &Expr, first: Span, first_type: &Type) -> Diagnostic {
-    Diagnostic::new(
-        Code::MixedList,
-        "list items have different types",
-        found.span,
-        format!("this is a `{}`", found.ty),
-    )
-    .with_label(first, format!("the first item is a `{first_type}`"))
-}
-
-pub(super) fn not_a_list(found: &Expr, operator: Span) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::TypeMismatch,
-        format!("`+` joins lists, found `{}`", found.ty),
-        operator,
-        "only for lists",
-    );
-    match found.ty {
-        Type::String => diagnostic.with_help("write texts together with holes: `\"${a}${b}\"`"),
-        _ => diagnostic,
-    }
-}
-
-pub(super) fn registry_kind(found: Option<&str>, span: Span) -> Diagnostic {
-    let Some(found) = found else {
-        return Diagnostic::new(
-            Code::NotAChoice,
-            "the kind of a registry must be written out",
-            span,
-            "not a literal text",
-        )
-        .with_help("write `kind = \"ecr\"` or `kind = \"oci\"`");
-    };
-    let kinds: Vec<_> = REGISTRY_KINDS.iter().map(|kind| format!("`\"{kind}\"`")).collect();
-    Diagnostic::new(Code::NotAChoice, format!("`{found}` is not a registry kind"), span, "unknown kind")
-        .with_help(format!("kinds: {}", kinds.join(", ")))
-}
-
-pub(super) fn no_field(ty: &Type, field: &Name) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::UnknownName,
-        format!("{} has no field `{}`", a(&format!("{ty}")), field.value),
-        field.span,
-        "unknown field",
-    );
-    match ty {
-        Type::Image => diagnostic.with_help("an image has `ref` and `digest`"),
-        _ => diagnostic,
-    }
-}
-
-pub(super) fn ref_too_early(image: &str, field: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::RefTooEarly,
-        format!("`{image}.{field}` is not known yet"),
-        span,
-        format!("known only after `push {image}`"),
-    )
-    .with_help("use it in a `run` or `sh` step that follows the push")
-}
-
-pub(super) fn ref_never_pushed(image: &str, span: Span, declared: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::RefNeverPushed,
-        format!("`{image}` is used by digest but never pushed"),
-        span,
-        "has no registry reference",
-    )
-    .with_label(declared, "not in any `push`")
-    .with_help(format!("add `push {image}` before this step"))
-}
-
-pub(super) fn ref_before_push(image: &str, span: Span, push: Span) -> Diagnostic {
-    Diagnostic::new(Code::RefBeforePush, format!("`{image}` is pushed after it is used"), span, "needed here")
-        .with_label(push, "pushed later")
-        .with_note("waves and their steps run in the order of the file")
-        .with_help(format!("move `push {image}` above this step"))
-}
-
-pub(super) fn operand_not_a_name(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongKindOfName,
-        "`build` and `push` take names of images",
-        span,
-        "not the name of an image",
-    )
-}
-
-pub(super) fn secret_source(span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongArguments,
-        "a secret is read from outside the file",
-        span,
-        "expected `env(…)` or `file(…)`",
-    )
-    .with_help("write `env(\"NAME\")` or `file(\"path\")`")
-}
-
 /// A secret where it would become visible.
-pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: Slot) -> Diagnostic {
+pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: super::exprs::Slot) -> Diagnostic {
+    use super::exprs::Slot;
+    let elsewhere = "pass secrets only where a `secret` is accepted: `password` of a registry";
     let (code, message, label, help) = match slot {
         Slot::BuildArguments => (
             Code::SecretInImage,
             format!("secret `{name}` would be stored in the image"),
             "build arguments are kept in the image history",
-            "pass secrets only where a `secret` is accepted, such as `password` of a registry".to_owned(),
+            elsewhere,
         ),
         Slot::Stored => (
             Code::SecretInImage,
             format!("secret `{name}` would be stored in the image"),
-            "labels can be read by anyone who has the image",
-            "remove it; nothing secret belongs into an image".to_owned(),
+            "labels are public to whoever has the image",
+            "remove it from the labels",
         ),
         Slot::CommandArgument => (
             Code::SecretInArguments,
             format!("secret `{name}` would be visible in the process list"),
             "command-line arguments are public on the host",
-            "let the command read it from the environment itself".to_owned(),
+            "let the command read it from its own environment",
         ),
-        Slot::Plain | Slot::CacheSource | Slot::Hole => (
+        Slot::Hole => (
             Code::SecretInString,
-            format!("secret `{name}` cannot be put into a value"),
+            format!("secret `{name}` cannot be put into a string"),
             "would appear in plans and logs",
-            "pass the secret itself where a `secret` is accepted, such as `password` of a registry"
-                .to_owned(),
+            elsewhere,
+        ),
+        Slot::Plain | Slot::CacheSource | Slot::CommandEnvironment => (
+            Code::SecretInString,
+            format!("secret `{name}` cannot be used as a plain value"),
+            "would appear in plans and logs",
+            elsewhere,
         ),
     };
     Diagnostic::new(code, message, span, label).with_label(declared, "declared `secret` here").with_help(help)

@@ -6,17 +6,19 @@
 use indexmap::IndexMap;
 
 use super::functions::Function;
-use super::names::Kind;
-use super::program::{Expr, ExprKind, Part, ValueId};
+use super::names::{Declared, Kind, ValueItem};
+use super::program::{Expr, ExprKind, Part};
 use super::types::Type;
-use super::{Checker, ValueState, errors};
-use crate::source::{Span, Spanned};
+use super::{Checker, errors};
+use crate::diag::Diagnostic;
+use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOperator, Name};
 
 /// Whether values that only the run knows (`image.ref`) may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deferred {
-    Forbidden,
+    /// With what is evaluated too early for them.
+    Forbidden(Option<Span>),
     Allowed,
 }
 
@@ -33,61 +35,146 @@ pub(super) enum Slot {
     CacheSource,
     /// An argument of `run`.
     CommandArgument,
+    /// The environment of `run` and `sh`.
+    CommandEnvironment,
     /// Inside `${…}`: ints and bools become text.
     Hole,
 }
 
+/// What a message calls the place that a value stands in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Attribute(&'a Name),
+    /// An item of the list in an attribute; `first` is an item before it that has the right type.
+    Item {
+        attribute: Option<&'a Name>,
+        first: Option<Span>,
+    },
+    /// The value of a key of a map.
+    Entry(&'a Name),
+    /// The default of a param.
+    Default(&'a Name),
+    Condition,
+    /// A branch of an `if` and what the other one is.
+    Else {
+        then: Span,
+    },
+    Operand(BinaryOperator),
+    Negated,
+    Argument(Function),
+    /// What stands before the colon of a tag.
+    Repository,
+    /// What stands behind it; the span is the repository's.
+    Tag(Span),
+    CacheTag,
+    CacheMode,
+    SecretSource,
+    StepArgument,
+    Script,
+    Hole,
+    /// An operand of `build` or `push`.
+    StepOperand,
+}
+
+/// A place that takes a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) slot: Slot,
+    pub(super) subject: Subject<'a>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(slot: Slot, subject: Subject<'a>) -> Self {
+        Self { slot, subject }
+    }
+
+    /// A place without conversions.
+    pub(super) fn plain(subject: Subject<'a>) -> Self {
+        Self::new(Slot::Plain, subject)
+    }
+
+    fn item(self, first: Option<Span>) -> Self {
+        let attribute = match self.subject {
+            Subject::Attribute(name) | Subject::Default(name) | Subject::Entry(name) => Some(name),
+            Subject::Item { attribute, .. } => attribute,
+            _ => None,
+        };
+        Self { subject: Subject::Item { attribute, first }, ..self }
+    }
+}
+
 impl<'a> Checker<'a> {
     /// Checks an expression against the type that its place wants.
-    pub(super) fn expr(&mut self, expr: &'a ast::Expr, expected: &Type, slot: Slot) -> Expr {
+    pub(super) fn expr(&mut self, expr: &'a ast::Expr, expected: &Type, place: Place<'a>) -> Expr {
+        let make = |kind, ty| Expr { kind, ty, span: expr.span };
         match (&expr.kind, expected.required()) {
+            (ast::ExprKind::Name(name), wanted) if self.names.get(name).is_none() => {
+                self.undeclared(name, expr.span, wanted, place.subject);
+                Expr::error(expr.span)
+            }
             (ast::ExprKind::List(items), Type::List(item)) => {
-                let items = items.iter().map(|expr| self.expr(expr, item, slot)).collect();
-                Expr { kind: ExprKind::List(items), ty: expected.clone(), span: expr.span }
+                let mut first = None;
+                let mut typed = Vec::new();
+                for expr in items {
+                    let found = self.expr(expr, item, place.item(first));
+                    // A source of a cache may be a tag, so that the first one does not say what others must be.
+                    if !matches!(found.kind, ExprKind::Error) && place.slot != Slot::CacheSource {
+                        first = first.or(Some(found.span));
+                    }
+                    typed.push(found);
+                }
+                make(ExprKind::List(typed), expected.clone())
             }
             (ast::ExprKind::Map(entries), Type::Map(value)) => {
-                let entries = self.map(entries, value, slot);
-                Expr { kind: ExprKind::Map(entries), ty: expected.clone(), span: expr.span }
+                let entries = self.map(entries, Some(value), place.slot);
+                make(ExprKind::Map(entries), expected.clone())
             }
             (ast::ExprKind::If { condition, then, otherwise }, _) => {
-                let condition = Box::new(self.expr(condition, &Type::Bool, Slot::Plain));
-                let then = Box::new(self.expr(then, expected, slot));
-                let otherwise = Box::new(self.expr(otherwise, expected, slot));
-                Expr {
-                    kind: ExprKind::If { condition, then, otherwise },
-                    ty: expected.clone(),
-                    span: expr.span,
-                }
+                let condition = Box::new(self.condition(condition));
+                let then = Box::new(self.expr(then, expected, place));
+                let otherwise = Box::new(self.expr(otherwise, expected, place));
+                make(ExprKind::If { condition, then, otherwise }, expected.clone())
             }
             (ast::ExprKind::Binary { operator, left, right }, _)
                 if operator.value == BinaryOperator::Default =>
             {
-                let left = self.expr(left, &expected.clone().optional(), slot);
-                let right = self.expr(right, expected, slot);
-                binary(operator.value, left, right, expected.clone(), expr.span)
+                let left = self.expr(left, &expected.clone().optional(), place);
+                // Where the left side has the wrong type, the right side mostly has the same one.
+                let right = match left.kind {
+                    ExprKind::Error => self.infer(right),
+                    _ => self.expr(right, expected, place),
+                };
+                super::operators::binary(operator.value, left, right, expected.clone(), expr.span)
             }
             (ast::ExprKind::Binary { operator, left, right }, Type::List(_))
                 if operator.value == BinaryOperator::Concat =>
             {
-                let left = self.expr(left, expected.required(), slot);
-                let right = self.expr(right, expected.required(), slot);
-                binary(operator.value, left, right, expected.required().clone(), expr.span)
+                let left = self.expr(left, expected.required(), place);
+                let right = self.expr(right, expected.required(), place);
+                super::operators::binary(operator.value, left, right, expected.required().clone(), expr.span)
             }
             _ => {
                 let found = self.infer(expr);
-                self.convert(found, expected, slot)
+                self.convert(found, expected, place)
             }
         }
     }
 
+    /// The condition of an `if`: decided before the run, wherever it stands.
+    pub(super) fn condition(&mut self, condition: &'a ast::Expr) -> Expr {
+        self.before_the_run(condition.span, |checker| {
+            checker.expr(condition, &Type::Bool, Place::plain(Subject::Condition))
+        })
+    }
+
     /// Makes a typed expression fit its place or reports why it does not.
-    fn convert(&mut self, found: Expr, expected: &Type, slot: Slot) -> Expr {
+    pub(super) fn convert(&mut self, found: Expr, expected: &Type, place: Place<'a>) -> Expr {
         if found.ty.fits(expected) {
             return found;
         }
         let span = found.span;
         let wrap = |kind, ty| Expr { kind, ty, span };
-        match (&found.ty, expected.required(), slot) {
+        match (&found.ty, expected.required(), place.slot) {
             (Type::Int | Type::Bool, Type::String, Slot::BuildArguments | Slot::Hole) => {
                 wrap(ExprKind::Text(Box::new(found)), Type::String)
             }
@@ -95,56 +182,80 @@ impl<'a> Checker<'a> {
                 wrap(ExprKind::RegistryCache { tag: Box::new(found), mode: None }, Type::Cache)
             }
             _ => {
-                let diagnostic = self.mismatch(&found, expected, slot);
+                let diagnostic = self.mismatch(&found, expected, place);
                 self.report(diagnostic);
                 Expr::error(span)
             }
         }
     }
 
-    fn mismatch(&self, found: &Expr, expected: &Type, slot: Slot) -> crate::diag::Diagnostic {
+    fn mismatch(&self, found: &Expr, expected: &Type, place: Place<'a>) -> Diagnostic {
+        let source = self.short(found.span);
         if let (ExprKind::Secret(id), false) = (&found.kind, *expected.required() == Type::Secret) {
-            let secret = self.names.iter().find(|(_, declared)| declared.kind == Kind::Secret(*id));
-            let (name, declared) = secret.expect("a secret expression names a declared secret");
-            return errors::secret_leaks(name, found.span, declared.span, slot);
+            if place.slot == Slot::CommandEnvironment {
+                return errors::not_yet("a secret in `env`", found.span);
+            }
+            let (name, declared) = self.names.item(Kind::Secret(*id));
+            return errors::secret_leaks(name, found.span, declared.span, place.slot);
         }
         let item_kinds = [Type::Registry, Type::Repository, Type::Image, Type::Secret];
-        if (item_kinds.contains(&found.ty) || item_kinds.contains(expected.required()))
-            && let Some((name, declared)) = self.item_of(found)
+        if let (Some((name, declared)), false) =
+            (self.item_of(found), matches!(expected.required(), Type::List(_) | Type::Map(_)))
         {
-            let candidates = self.names.of_kind(|kind| kind.noun() == expected.required().to_string());
-            return errors::wrong_kind(name, declared, found.span, expected, &candidates);
+            let is_value = matches!(declared.kind, Kind::Param(_) | Kind::Let(_));
+            if item_kinds.contains(expected.required()) || (item_kinds.contains(&found.ty) && !is_value) {
+                let candidates = self.names.of_kind(|kind| kind.noun() == expected.required().to_string());
+                let has_ref = self.deferred == Deferred::Allowed;
+                return errors::wrong_kind(name, declared, found, expected, &candidates, has_ref);
+            }
         }
         if found.ty.required().fits(expected) {
-            return errors::maybe_unset(found.span, &found.ty, expected);
+            return errors::maybe_unset(found, expected, place.subject, source);
         }
-        errors::type_mismatch(found, expected)
+        let repository = self.names.of_kind(|kind| matches!(kind, Kind::Repository(_)));
+        let repository = repository.first().copied().unwrap_or("app");
+        errors::type_mismatch(found, expected, place.subject, source, repository)
     }
 
     /// The item that an expression is the plain name of.
-    fn item_of(&self, expr: &Expr) -> Option<(&'a str, super::names::Declared)> {
+    fn item_of(&self, expr: &Expr) -> Option<(&'a str, Declared)> {
         let kind = match expr.kind {
             ExprKind::Registry(id) => Kind::Registry(id),
             ExprKind::Repository(id) => Kind::Repository(id),
             ExprKind::Image(id) => Kind::Image(id),
             ExprKind::Secret(id) => Kind::Secret(id),
             ExprKind::Value(id) => match self.names.value(id) {
-                super::names::ValueItem::Param(_) => Kind::Param(id),
-                super::names::ValueItem::Let(_) => Kind::Let(id),
+                ValueItem::Param(_) => Kind::Param(id),
+                ValueItem::Let(_) => Kind::Let(id),
             },
             _ => return None,
         };
-        self.names.iter().find(|(_, declared)| declared.kind == kind)
+        Some(self.names.item(kind))
     }
 
-    fn map(&mut self, entries: &'a [ast::MapEntry], value: &Type, slot: Slot) -> IndexMap<String, Expr> {
+    /// The entries of a map; without a type for the values, the first one says what the others must be.
+    fn map(
+        &mut self,
+        entries: &'a [ast::MapEntry],
+        value: Option<&Type>,
+        slot: Slot,
+    ) -> IndexMap<String, Expr> {
         let mut seen: IndexMap<&str, Span> = IndexMap::new();
         let mut map = IndexMap::new();
+        let mut expected = value.cloned();
         for entry in entries {
-            if let Some(first) = seen.insert(&entry.key.value, entry.key.span) {
-                self.report(errors::duplicate_key(&entry.key, first));
+            if let Some(first) = seen.get(entry.key.value.as_str()) {
+                self.report(errors::duplicate_key(&entry.key, *first));
+            } else {
+                seen.insert(&entry.key.value, entry.key.span);
             }
-            map.insert(entry.key.value.clone(), self.expr(&entry.value, value, slot));
+            let place = Place::new(slot, Subject::Entry(&entry.key));
+            let found = match &expected {
+                Some(ty) => self.expr(&entry.value, ty, place),
+                None => self.infer(&entry.value),
+            };
+            expected = expected.or_else(|| Some(found.ty.clone()).filter(|ty| *ty != Type::Error));
+            map.insert(entry.key.value.clone(), found);
         }
         map
     }
@@ -161,98 +272,65 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Size(value) => make(ExprKind::Size(*value), Type::Size),
             ast::ExprKind::List(items) => self.list(items, span),
             ast::ExprKind::Map(entries) => {
-                make(ExprKind::Map(self.map(entries, &Type::String, Slot::Plain)), Type::map(Type::String))
+                let entries = self.map(entries, None, Slot::Plain);
+                let value = entries.values().next().map_or(Type::Nothing, |first| first.ty.clone());
+                make(ExprKind::Map(entries), Type::map(value))
             }
             ast::ExprKind::Name(name) => self.name(name, span),
             ast::ExprKind::Field { base, field } => self.field(base, field, span),
             ast::ExprKind::Call { callee, arguments } => self.call(callee, arguments, span),
             ast::ExprKind::Tag { repository, tag } => {
-                let repository = Box::new(self.expr(repository, &Type::Repository, Slot::Plain));
-                let tag = Box::new(self.tag_name(tag));
+                let at = repository.span;
+                let place = Place::plain(Subject::Repository);
+                let repository = Box::new(self.expr(repository, &Type::Repository, place));
+                let tag = Box::new(self.expr(tag, &Type::String, Place::plain(Subject::Tag(at))));
                 make(ExprKind::Tag { repository, tag }, Type::Tag)
             }
             ast::ExprKind::If { condition, then, otherwise } => {
-                let condition = Box::new(self.expr(condition, &Type::Bool, Slot::Plain));
-                let then = Box::new(self.infer(then));
-                let ty = then.ty.clone();
-                let otherwise = Box::new(self.expr(otherwise, &ty, Slot::Plain));
-                make(ExprKind::If { condition, then, otherwise }, ty)
+                self.conditional(condition, then, otherwise, span)
             }
             ast::ExprKind::Not(inner) => {
-                make(ExprKind::Not(Box::new(self.expr(inner, &Type::Bool, Slot::Plain))), Type::Bool)
+                let inner = self.before_the_run(span, |checker| {
+                    checker.expr(inner, &Type::Bool, Place::plain(Subject::Negated))
+                });
+                make(ExprKind::Not(Box::new(inner)), Type::Bool)
             }
             ast::ExprKind::Binary { operator, left, right } => self.operator(operator, left, right, span),
-            ast::ExprKind::Comprehension { .. } => self.later("a list comprehension", span),
-            ast::ExprKind::Index { base, .. } => {
-                self.infer(base);
-                self.later("`[…]` behind a value", span)
+            ast::ExprKind::Comprehension { .. } => {
+                self.use_names([expr]);
+                self.later("a list comprehension", span)
+            }
+            ast::ExprKind::Index { base, index } => {
+                self.use_names([&**base, &**index]);
+                self.later("`[…]` behind a value", index.span)
             }
             ast::ExprKind::Error => Expr::error(span),
         }
     }
 
-    fn later(&mut self, what: &str, span: Span) -> Expr {
+    pub(super) fn later(&mut self, what: &str, span: Span) -> Expr {
         self.report(errors::not_yet(what, span));
         Expr::error(span)
     }
 
-    /// A tag's text: the one place where a bare word is probably meant as a string.
-    fn tag_name(&mut self, tag: &'a ast::Expr) -> Expr {
-        match &tag.kind {
-            ast::ExprKind::Name(name) if self.names.get(name).is_none() => {
-                let known = self.names.of_kind(|kind| matches!(kind, Kind::Param(_) | Kind::Let(_)));
-                self.report(errors::unknown_tag_name(name, tag.span, &known));
-                Expr::error(tag.span)
-            }
-            _ => self.expr(tag, &Type::String, Slot::Plain),
-        }
-    }
-
     fn string(&mut self, parts: &'a [ast::StringPart]) -> Vec<Part> {
+        let place = Place::new(Slot::Hole, Subject::Hole);
         let mut part = |part: &'a ast::StringPart| match part {
             ast::StringPart::Text(text) => Part::Text(text.clone()),
-            ast::StringPart::Hole(expr) => Part::Hole(self.expr(expr, &Type::String, Slot::Hole)),
+            ast::StringPart::Hole(expr) => Part::Hole(self.expr(expr, &Type::String, place)),
         };
         parts.iter().map(&mut part).collect()
     }
 
-    /// A list without an expected type: the first item says what the others must be.
-    fn list(&mut self, items: &'a [ast::Expr], span: Span) -> Expr {
-        let Some((first, rest)) = items.split_first() else {
-            return Expr { kind: ExprKind::List(Vec::new()), ty: Type::list(Type::Nothing), span };
-        };
-        let first = self.infer(first);
-        let ty = first.ty.clone();
-        let first_span = first.span;
-        let mut typed = vec![first];
-        for item in rest {
-            let found = self.infer(item);
-            if found.ty.fits(&ty) {
-                typed.push(found);
-            } else {
-                self.report(errors::mixed_list(&found, first_span, &ty));
-            }
-        }
-        Expr { kind: ExprKind::List(typed), ty: Type::list(ty), span }
-    }
-
     fn name(&mut self, name: &'a str, span: Span) -> Expr {
         let Some(declared) = self.names.get(name) else {
-            let diagnostic = match name {
-                "git" => errors::not_yet("`git`", span),
-                _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
-                _ => errors::unknown_name(name, span, self.names.iter()),
-            };
-            self.report(diagnostic);
+            self.undeclared(name, span, &Type::Error, Subject::Hole);
             return Expr::error(span);
         };
-        self.used.push(name);
+        self.used.insert(name);
         let make = |kind, ty| Expr { kind, ty, span };
         match declared.kind {
-            Kind::Param(id) | Kind::Let(id) => {
-                let ty = self.value(id, span);
-                make(ExprKind::Value(id), ty)
-            }
+            Kind::Param(id) | Kind::Let(id) => make(ExprKind::Value(id), self.value_type(id)),
             Kind::Secret(id) => make(ExprKind::Secret(id), Type::Secret),
             Kind::Registry(id) => make(ExprKind::Registry(id), Type::Registry),
             Kind::Repository(id) => make(ExprKind::Repository(id), Type::Repository),
@@ -261,37 +339,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The type of a param or let, which is checked now if it was not before.
-    pub(super) fn value(&mut self, id: ValueId, used_at: Span) -> Type {
-        match self.values.get(id.0) {
-            Some(ValueState::Done { ty, .. }) => ty.clone(),
-            Some(ValueState::InProgress) => {
-                let start = self.path.iter().position(|(on_path, _)| *on_path == id).unwrap_or(0);
-                let cycle: Vec<_> = self.path.iter().skip(start).copied().collect();
-                let steps: Vec<_> =
-                    cycle.iter().skip(1).map(|(id, at)| (self.names.value(*id).name(), *at)).collect();
-                let diagnostic = errors::cyclic_value(self.names.value(id).name(), &steps, used_at);
-                self.report(diagnostic);
-                Type::Error
-            }
-            _ => {
-                self.set_value(id, ValueState::InProgress);
-                self.path.push((id, used_at));
-                // A value is evaluated before any wave, wherever it is used.
-                let deferred = std::mem::replace(&mut self.deferred, Deferred::Forbidden);
-                let (ty, expr) = self.check_value(id);
-                self.deferred = deferred;
-                self.path.pop();
-                self.set_value(id, ValueState::Done { ty: ty.clone(), expr });
-                ty
-            }
-        }
-    }
-
-    fn set_value(&mut self, id: ValueId, state: ValueState) {
-        if let Some(slot) = self.values.get_mut(id.0) {
-            *slot = state;
-        }
+    /// Reports a name that no item has.
+    fn undeclared(&mut self, name: &'a str, span: Span, wanted: &Type, subject: Subject<'a>) {
+        let diagnostic = match name {
+            "git" => errors::not_yet("`git`", span),
+            "cache" => errors::cache_not_called(span),
+            _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
+            _ if Function::LATER.contains(&name) => errors::not_yet(&format!("the function `{name}`"), span),
+            _ => errors::unknown_name(name, span, wanted, subject, self.names.iter()),
+        };
+        self.report(diagnostic);
     }
 
     fn field(&mut self, base: &'a ast::Expr, field: &'a Name, span: Span) -> Expr {
@@ -316,147 +373,22 @@ impl<'a> Checker<'a> {
                 return Expr::error(span);
             }
         };
-        if self.deferred == Deferred::Forbidden {
-            let image = self.names.iter().find(|(_, declared)| declared.kind == Kind::Image(id));
-            self.report(errors::ref_too_early(image.map_or("", |(name, _)| name), &field.value, span));
+        if let Deferred::Forbidden(because) = self.deferred {
+            let (image, _) = self.names.item(Kind::Image(id));
+            self.report(errors::ref_too_early(image, &field.value, span, because));
             return Expr::error(span);
         }
         Expr { kind, ty: Type::String, span }
     }
 
-    fn call(&mut self, callee: &'a ast::Expr, arguments: &'a [ast::Argument], span: Span) -> Expr {
-        match &callee.kind {
-            ast::ExprKind::Name(name) => match Function::by_name(name) {
-                Some(function) => self.function(function, arguments, span),
-                None if Function::LATER.contains(&name.as_str()) => {
-                    self.later(&format!("the function `{name}`"), callee.span)
-                }
-                None => {
-                    self.report(errors::unknown_function(name, callee.span));
-                    Expr::error(span)
-                }
-            },
-            ast::ExprKind::Field { base, field } if is_name(base, "cache") => {
-                self.cache(field, arguments, span)
-            }
-            _ => {
-                self.report(errors::not_a_function(callee.span));
-                Expr::error(span)
-            }
+    /// Checks what is evaluated before the run even where it stands in a step; `because` is what asks for it.
+    pub(super) fn before_the_run<T>(&mut self, because: Span, check: impl FnOnce(&mut Self) -> T) -> T {
+        let deferred = self.deferred;
+        if deferred == Deferred::Allowed {
+            self.deferred = Deferred::Forbidden(Some(because));
         }
-    }
-
-    fn function(&mut self, function: Function, arguments: &'a [ast::Argument], span: Span) -> Expr {
-        let signature = function.signature();
-        let named = arguments.iter().find_map(|argument| argument.name.as_ref());
-        if let Some(name) = named {
-            self.report(errors::unknown_argument(&function.to_string(), name));
-            return Expr::error(span);
-        }
-        if arguments.len() != signature.parameters.len() {
-            self.report(errors::argument_count(function, signature.parameters.len(), arguments.len(), span));
-            return Expr::error(span);
-        }
-        // A function needs its arguments now; what the run finds out later cannot be one.
-        let deferred = std::mem::replace(&mut self.deferred, Deferred::Forbidden);
-        let typed = arguments
-            .iter()
-            .zip(&signature.parameters)
-            .map(|(argument, ty)| self.expr(&argument.value, ty, Slot::Plain))
-            .collect();
+        let result = check(self);
         self.deferred = deferred;
-        Expr { kind: ExprKind::Call { function, arguments: typed }, ty: signature.result, span }
+        result
     }
-
-    /// `cache.registry(tag, mode = "max")` and `cache.inline()`
-    fn cache(&mut self, field: &'a Name, arguments: &'a [ast::Argument], span: Span) -> Expr {
-        match field.value.as_str() {
-            "inline" if arguments.is_empty() => Expr { kind: ExprKind::InlineCache, ty: Type::Cache, span },
-            "registry" => self.registry_cache(arguments, span),
-            "inline" => {
-                self.report(errors::cache_arguments("cache.inline() -> cache", span));
-                Expr::error(span)
-            }
-            "local" | "gha" | "s3" => self.later(&format!("`cache.{}`", field.value), span),
-            _ => {
-                self.report(errors::unknown_cache(field));
-                Expr::error(span)
-            }
-        }
-    }
-
-    fn registry_cache(&mut self, arguments: &'a [ast::Argument], span: Span) -> Expr {
-        let (mut tag, mut mode) = (None, None);
-        for argument in arguments {
-            match &argument.name {
-                None if tag.is_none() => {
-                    tag = Some(Box::new(self.expr(&argument.value, &Type::Tag, Slot::Plain)))
-                }
-                Some(name) if name.value == "mode" && mode.is_none() => {
-                    mode = Some(Box::new(self.expr(&argument.value, &Type::String, Slot::Plain)));
-                }
-                Some(name) => {
-                    self.report(errors::unknown_argument(errors::REGISTRY_CACHE, name));
-                    return Expr::error(span);
-                }
-                None => {
-                    self.report(errors::cache_arguments(errors::REGISTRY_CACHE, span));
-                    return Expr::error(span);
-                }
-            }
-        }
-        let Some(tag) = tag else {
-            self.report(errors::cache_arguments(errors::REGISTRY_CACHE, span));
-            return Expr::error(span);
-        };
-        Expr { kind: ExprKind::RegistryCache { tag, mode }, ty: Type::Cache, span }
-    }
-
-    fn operator(
-        &mut self,
-        operator: &Spanned<BinaryOperator>,
-        left: &'a ast::Expr,
-        right: &'a ast::Expr,
-        span: Span,
-    ) -> Expr {
-        match operator.value {
-            BinaryOperator::And | BinaryOperator::Or => {
-                let left = self.expr(left, &Type::Bool, Slot::Plain);
-                let right = self.expr(right, &Type::Bool, Slot::Plain);
-                binary(operator.value, left, right, Type::Bool, span)
-            }
-            BinaryOperator::Equal | BinaryOperator::NotEqual => {
-                let left = self.infer(left);
-                let right = self.expr(right, &left.ty.clone().optional(), Slot::Plain);
-                binary(operator.value, left, right, Type::Bool, span)
-            }
-            BinaryOperator::Default => {
-                let left = self.infer(left);
-                let ty = left.ty.required().clone();
-                let right = self.infer(right);
-                let ty = if matches!(right.ty, Type::Optional(_)) { ty.optional() } else { ty };
-                let right = self.convert(right, &ty, Slot::Plain);
-                binary(operator.value, left, right, ty, span)
-            }
-            BinaryOperator::Concat => {
-                let left = self.infer(left);
-                if !matches!(left.ty, Type::List(_) | Type::Error) {
-                    self.report(errors::not_a_list(&left, operator.span));
-                    self.infer(right);
-                    return Expr::error(span);
-                }
-                let ty = left.ty.clone();
-                let right = self.expr(right, &ty, Slot::Plain);
-                binary(operator.value, left, right, ty, span)
-            }
-        }
-    }
-}
-
-fn binary(operator: BinaryOperator, left: Expr, right: Expr, ty: Type, span: Span) -> Expr {
-    Expr { kind: ExprKind::Binary { operator, left: Box::new(left), right: Box::new(right) }, ty, span }
-}
-
-fn is_name(expr: &ast::Expr, name: &str) -> bool {
-    matches!(&expr.kind, ast::ExprKind::Name(found) if found == name)
 }

@@ -1,45 +1,66 @@
 //! Items: params, lets, secrets, registries, repositories and images.
 
 use super::attributes::{EntryRef, Owner};
-use super::exprs::Slot;
+use super::exprs::{Deferred, Place, Slot, Subject};
 use super::names::{Kind, ValueItem};
 use super::program::{
     Cache, Expr, ExprKind, Image, ParamRules, Part, Program, Registry, RegistryKind, Repository, Secret,
     SecretSource, Value, ValueId,
 };
 use super::types::Type;
-use super::{Checker, ValueState, errors, schema};
+use super::{Checker, Order, errors, order, schema};
+use indexmap::IndexMap;
+
 use crate::source::Spanned;
 use crate::syntax::ast::{self, ItemKind, TypeName};
 
 impl<'a> Checker<'a> {
-    /// Checks every param and let, used or not.
+    /// Checks every param and let, used or not, each after those that it uses.
     pub(super) fn values(&mut self, program: &mut Program) {
-        let items: Vec<_> = self.names.values().collect();
-        for (index, item) in items.into_iter().enumerate() {
-            let id = ValueId(index);
-            let ty = self.value(id, item.name().span);
-            let param = match item {
-                ValueItem::Param(param) => Some(self.param_rules(param)),
-                ValueItem::Let(_) => None,
-            };
-            let expr = match self.values.get(index) {
-                Some(ValueState::Done { expr, .. }) => expr.clone(),
-                _ => None,
-            };
+        let order = Order::of(&self.names);
+        let cyclic: Vec<_> =
+            order.cycles.iter().flat_map(|cycle| cycle.0.iter().map(|(id, _)| *id)).collect();
+        for id in &cyclic {
+            self.set_value(*id, Type::Error, None);
+        }
+        for cycle in &order.cycles {
+            let members: Vec<_> =
+                cycle.0.iter().map(|(id, at)| (self.names.value(*id).name(), *at)).collect();
+            self.report(errors::cyclic_value(&members));
+        }
+        let mut rules: IndexMap<ValueId, ParamRules> = IndexMap::new();
+        for id in &order.values {
+            let (ty, expr) = self.check_value(*id);
+            if let ValueItem::Param(param) = self.names.value(*id) {
+                rules.insert(*id, self.param_rules(param, &ty));
+            }
+            if !cyclic.contains(id) {
+                self.set_value(*id, ty, expr);
+            }
+        }
+        for (index, item) in self.names.values().enumerate() {
+            let (ty, expr) = self.values.get(index).cloned().flatten().unwrap_or((Type::Error, None));
+            let param = rules.shift_remove(&ValueId(index));
             program.values.push(Value { name: item.name().clone(), ty, expr, param });
+        }
+        program.order = order.values;
+    }
+
+    fn set_value(&mut self, id: ValueId, ty: Type, expr: Option<Expr>) {
+        if let Some(slot) = self.values.get_mut(id.0) {
+            *slot = Some((ty, expr));
         }
     }
 
-    /// The type and expression of one value; called once for each, on first use.
-    pub(super) fn check_value(&mut self, id: ValueId) -> (Type, Option<Expr>) {
-        match self.names.value(id) {
+    /// The type and expression of one value.
+    fn check_value(&mut self, id: ValueId) -> (Type, Option<Expr>) {
+        let item = self.names.value(id);
+        self.deferred = Deferred::Forbidden(Some(item.name().span));
+        match item {
             ValueItem::Let(item) => {
                 let expr = self.infer(&item.value);
                 if let ExprKind::Secret(secret) = expr.kind {
-                    let declared =
-                        self.names.iter().find(|(_, declared)| declared.kind == Kind::Secret(secret));
-                    let (name, declared) = declared.expect("a secret expression names a declared secret");
+                    let (name, declared) = self.names.item(Kind::Secret(secret));
                     self.report(errors::secret_leaks(name, expr.span, declared.span, Slot::Plain));
                     return (Type::Error, None);
                 }
@@ -47,7 +68,8 @@ impl<'a> Checker<'a> {
             }
             ValueItem::Param(param) => {
                 let ty = self.param_type(&param.ty);
-                let default = param.default.as_ref().map(|expr| self.expr(expr, &ty, Slot::Plain));
+                let place = Place::plain(Subject::Default(&param.name));
+                let default = param.default.as_ref().map(|expr| self.expr(expr, &ty, place));
                 (ty, default)
             }
         }
@@ -67,10 +89,26 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn param_rules(&mut self, param: &'a ast::Param) -> ParamRules {
+    fn param_rules(&mut self, param: &'a ast::Param, ty: &Type) -> ParamRules {
+        let schema = match ty {
+            // The type was reported; any rule may be meant.
+            Type::Error => return ParamRules::default(),
+            Type::String => schema::STRING_PARAM,
+            Type::Int => schema::INT_PARAM,
+            Type::Duration => schema::DURATION_PARAM,
+            _ => schema::OTHER_PARAM,
+        };
+        let known = |name: &str, schema: &[schema::Attribute]| schema.iter().any(|one| one.name == name);
+        let (fitting, other): (Vec<_>, Vec<_>) = param.attributes.iter().partition(|attribute| {
+            let name = &attribute.name.value;
+            known(name, schema) || !known(name, schema::STRING_PARAM)
+        });
+        for attribute in other {
+            self.report(errors::rule_of_other_type(&attribute.name, &param.name, ty));
+            self.use_names([&attribute.value]);
+        }
         let owner = Owner { kind: "param", name: &param.name.value, span: param.name.span };
-        let mut attributes =
-            self.attributes(owner, param.attributes.iter().map(EntryRef::from), schema::PARAM);
+        let mut attributes = self.attributes(owner, fitting.into_iter().map(EntryRef::from), schema);
         ParamRules { oneof: attributes.take("oneof"), matches: attributes.take("matches") }
     }
 
@@ -94,9 +132,18 @@ impl<'a> Checker<'a> {
                     let image = self.image(image);
                     program.images.push(image);
                 }
-                ItemKind::Template(image) => self.report(errors::not_yet("`template`", image.name.span)),
-                ItemKind::Builder(block) => self.report(errors::not_yet("`builder`", block.name.span)),
-                ItemKind::Include(path) => self.report(errors::not_yet("`include`", path.span)),
+                ItemKind::Template(image) => {
+                    self.report(errors::not_yet("`template`", image.name.span));
+                    self.use_names(order::exprs_of_entries(&image.entries));
+                }
+                ItemKind::Builder(block) => {
+                    self.report(errors::not_yet("`builder`", block.name.span));
+                    self.use_names(order::exprs_of_entries(&block.entries));
+                }
+                ItemKind::Include(path) => {
+                    self.report(errors::not_yet("`include`", path.span));
+                    self.all_pushes_known = false;
+                }
                 ItemKind::Param(_) | ItemKind::Let(_) | ItemKind::Wave(_) | ItemKind::Poisoned(_) => {}
             }
         }
@@ -119,9 +166,10 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Error => return SecretSource::Env(Expr::error(source.span)),
             _ => None,
         };
+        let place = Place::plain(Subject::SecretSource);
         match call {
-            Some(("env", value)) => SecretSource::Env(self.expr(value, &Type::String, Slot::Plain)),
-            Some(("file", value)) => SecretSource::File(self.expr(value, &Type::String, Slot::Plain)),
+            Some(("env", value)) => SecretSource::Env(self.expr(value, &Type::String, place)),
+            Some(("file", value)) => SecretSource::File(self.expr(value, &Type::String, place)),
             _ => {
                 self.report(errors::secret_source(source.span));
                 SecretSource::Env(Expr::error(source.span))
@@ -151,11 +199,13 @@ impl<'a> Checker<'a> {
             }
             Some((found, span)) if found != Some("ecr") => {
                 self.report(errors::registry_kind(found, span));
+                self.use_names(order::exprs_of_entries(&block.entries));
                 Registry { name, kind: unknown_kind(span) }
             }
             found => {
                 if found.is_none() {
                     self.report(errors::missing_attribute("kind", owner, &[]));
+                    self.use_names(order::exprs_of_entries(&block.entries));
                     return Registry { name, kind: unknown_kind(block.name.span) };
                 }
                 let mut attributes = self.attributes(owner, entries(), schema::ECR_REGISTRY);
@@ -190,12 +240,19 @@ impl<'a> Checker<'a> {
         if let Some(binder) = image.binders.first() {
             self.report(errors::not_yet("`for` on an image", binder.name.span));
         }
+        if !image.binders.is_empty() {
+            // The binders are not names of values yet, so nothing inside can be checked.
+            self.use_names(image.binders.iter().map(|binder| &binder.list));
+            self.use_names(order::exprs_of_entries(&image.entries));
+            return Image::unchecked(image.name.clone());
+        }
         let owner = Owner { kind: "image", name: &image.name.value, span: image.name.span };
         let mut attributes = self.attributes(owner, image.entries.iter().map(EntryRef::from), schema::IMAGE);
         let cache = attributes
             .take_block("cache")
             .map(|mut cache| Cache { from: cache.take("from"), to: cache.take("to") });
         Image {
+            complete: image.extends.is_empty(),
             name: image.name.clone(),
             context: attributes.take("context"),
             dockerfile: attributes.take("dockerfile"),
@@ -252,6 +309,7 @@ fn literal(expr: &ast::Expr) -> Option<&str> {
 pub(crate) fn literal_text(expr: &Expr) -> Option<&str> {
     match &expr.kind {
         ExprKind::String(parts) => match parts.as_slice() {
+            [] => Some(""),
             [Part::Text(text)] => Some(text),
             _ => None,
         },

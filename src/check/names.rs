@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Image(ImageId),
     Template,
     Builder,
-    /// In an item with an error that was reported.
+    /// In an item with an error that was reported, or of two items.
     Poisoned,
 }
 
@@ -102,8 +102,12 @@ impl<'a> Names<'a> {
     }
 
     fn insert(&mut self, name: &'a Name, kind: Kind, diagnostics: &mut Vec<Diagnostic>) {
-        match self.declared.get(name.value.as_str()) {
-            Some(first) => diagnostics.push(errors::declared_twice(name, first.span)),
+        match self.declared.get_mut(name.value.as_str()) {
+            Some(first) => {
+                diagnostics.push(errors::declared_twice(name, first.span));
+                // Which of the two a use means is not known, so nothing more is said about either.
+                first.kind = Kind::Poisoned;
+            }
             None => {
                 self.declared.insert(&name.value, Declared { kind, span: name.span });
             }
@@ -116,6 +120,12 @@ impl<'a> Names<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, Declared)> {
         self.declared.iter().map(|(name, declared)| (*name, *declared))
+    }
+
+    /// The item of a kind that was made with a declared name.
+    pub(super) fn item(&self, kind: Kind) -> (&'a str, Declared) {
+        let item = self.iter().find(|(_, declared)| declared.kind == kind);
+        item.expect("expressions refer only to declared items")
     }
 
     /// The names of one kind, for "a similar name exists".

@@ -1,5 +1,7 @@
 //! A checked file: names are resolved to indices, every expression has a type, nothing is evaluated yet.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::functions::Function;
@@ -10,6 +12,10 @@ use crate::syntax::ast::{BinaryOperator, Name};
 /// The items of a program whose checks found no error.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
+    /// The text that spans point into, for messages that repeat an expression.
+    pub(crate) source: Arc<str>,
+    /// The order in which [`Program::values`] can be evaluated.
+    pub(crate) order: Vec<ValueId>,
     pub(crate) values: Vec<Value>,
     pub(crate) secrets: Vec<Secret>,
     pub(crate) registries: Vec<Registry>,
@@ -81,6 +87,8 @@ pub(crate) struct Repository {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
+    /// Whether every attribute was read; otherwise that is reported.
+    pub(crate) complete: bool,
     pub(crate) name: Name,
     pub(crate) context: Option<Expr>,
     pub(crate) dockerfile: Option<Expr>,
@@ -96,6 +104,29 @@ pub(crate) struct Image {
     pub(crate) tags: Option<Expr>,
     /// `None`: cached automatically.
     pub(crate) cache: Option<Cache>,
+}
+
+impl Image {
+    /// An image whose attributes could not be checked.
+    pub(crate) fn unchecked(name: Name) -> Self {
+        Self {
+            complete: false,
+            name,
+            context: None,
+            dockerfile: None,
+            target: None,
+            args: None,
+            labels: None,
+            platforms: None,
+            network: None,
+            extra_hosts: None,
+            pull: None,
+            no_cache: None,
+            timeout: None,
+            tags: None,
+            cache: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -228,5 +259,14 @@ impl Expr {
             | ExprKind::InlineCache
             | ExprKind::Error => Vec::new(),
         }
+    }
+}
+
+impl Program {
+    /// An expression as written, if it is short enough to stand in a sentence.
+    pub(crate) fn short(&self, span: Span) -> Option<&str> {
+        let text = self.source.get(span.range())?;
+        let fits = text.chars().count() <= super::LONGEST_SOURCE && !text.contains(['\n', '`']);
+        fits.then_some(text)
     }
 }

@@ -124,8 +124,14 @@ pub(crate) const IMAGE: &[Attribute] = &[
     later("when"),
 ];
 
-pub(crate) const PARAM: &[Attribute] =
+/// The rules of a param depend on its type.
+pub(crate) const STRING_PARAM: &[Attribute] =
     &[optional("description", string), optional("oneof", strings), optional("matches", string)];
+pub(crate) const INT_PARAM: &[Attribute] =
+    &[optional("description", string), optional("oneof", || Type::list(Type::Int))];
+pub(crate) const DURATION_PARAM: &[Attribute] =
+    &[optional("description", string), optional("oneof", || Type::list(Type::Duration))];
+pub(crate) const OTHER_PARAM: &[Attribute] = &[optional("description", string)];
 
 pub(crate) const WAVE: &[Attribute] = &[optional("when", bool)];
 
@@ -143,5 +149,7 @@ pub(crate) const ITEMS: &[(&str, &[Attribute])] = &[
     ("registry", OCI_REGISTRY),
     ("repository", REPOSITORY),
     ("image", IMAGE),
+    ("cache", CACHE),
     ("wave", WAVE),
+    ("run", COMMAND),
 ];

@@ -51,6 +51,30 @@ impl Type {
         }
     }
 
+    /// The type that holds the values of both, if there is one.
+    pub(crate) fn join(&self, other: &Type) -> Option<Type> {
+        match (self, other) {
+            (Type::Error | Type::Nothing, other) => Some(other.clone()),
+            (one, Type::Error | Type::Nothing) => Some(one.clone()),
+            (Type::Optional(one), other) | (other, Type::Optional(one)) => {
+                one.join(other.required()).map(Type::optional)
+            }
+            (Type::List(one), Type::List(other)) => one.join(other).map(Type::list),
+            (Type::Map(one), Type::Map(other)) => one.join(other).map(Type::map),
+            (one, other) => (one == other).then(|| one.clone()),
+        }
+    }
+
+    /// Whether `==` means something for values of this type.
+    pub(crate) fn can_be_compared(&self) -> bool {
+        match self {
+            Type::String | Type::Int | Type::Bool | Type::Duration | Type::Size => true,
+            Type::Nothing | Type::Error => true,
+            Type::Optional(inner) | Type::List(inner) | Type::Map(inner) => inner.can_be_compared(),
+            Type::Secret | Type::Registry | Type::Repository | Type::Tag | Type::Cache | Type::Image => false,
+        }
+    }
+
     /// Whether a value of this type can stand where `expected` is wanted, without any conversion.
     pub(crate) fn fits(&self, expected: &Type) -> bool {
         match (self, expected) {

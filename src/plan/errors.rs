@@ -4,13 +4,33 @@ use std::path::Path;
 
 use super::PathKind;
 use crate::check::types::Type;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
+/// A value in a sentence: on one line and not longer than it helps.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 32;
+    if text.is_empty() {
+        return "an empty string".to_owned();
+    }
+    let escaped: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().count() > LONGEST { format!("`{escaped}…`") } else { format!("`{escaped}`") }
+}
+
+fn a_type(ty: &Type) -> String {
+    let article = if *ty == Type::Int { "an" } else { "a" };
+    format!("{article} `{ty}`")
+}
+
+fn choices(known: &[&str]) -> String {
+    let known: Vec<_> = known.iter().map(|choice| format!("`\"{choice}\"`")).collect();
+    known.join(", ")
+}
+
 pub(super) fn not_known_before_the_run(span: Span) -> Diagnostic {
     Diagnostic::new(Code::RefTooEarly, "this is not known before the run", span, "known only after the push")
-        .with_help("use it as an argument or in `env` of a step")
+        .with_help("write it as an argument or in `env` of a step")
 }
 
 pub(super) fn bad_param_value(name: &Name, given: &str, ty: &Type) -> Diagnostic {
@@ -20,9 +40,10 @@ pub(super) fn bad_param_value(name: &Name, given: &str, ty: &Type) -> Diagnostic
         Type::Duration => "5m",
         _ => "value",
     };
+    let given: String = given.chars().take(24).flat_map(char::escape_debug).collect();
     Diagnostic::new(
         Code::BadParamValue,
-        format!("`--param {}={given}` is not a value of type `{ty}`", name.value),
+        format!("`--param {}={given}` is not {}", name.value, a_type(ty)),
         name.span,
         format!("declared as `{ty}`"),
     )
@@ -30,35 +51,64 @@ pub(super) fn bad_param_value(name: &Name, given: &str, ty: &Type) -> Diagnostic
     .with_help(format!("pass `--param {}={example}`", name.value))
 }
 
-pub(super) fn param_not_one_of(name: &Name, value: &str, allowed: &[String], source: &str) -> Diagnostic {
-    let choices: Vec<_> = allowed.iter().map(|choice| format!("`{choice}`")).collect();
-    Diagnostic::new(
-        Code::BadParamValue,
-        format!("`{value}` is not a value of param `{}`", name.value),
-        name.span,
-        "takes one of a few values",
-    )
-    .with_note(format!("the value is from: {source}"))
-    .with_help(format!("values: {}", choices.join(", ")))
+/// Where the value of a param that breaks a rule comes from.
+pub(super) enum Origin {
+    CommandLine,
+    /// With the default's place.
+    Default(Span),
 }
 
-pub(super) fn param_does_not_match(name: &Name, value: &str, pattern: &str, rule: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::BadParamValue,
-        format!("`{value}` is not a value of param `{}`", name.value),
-        name.span,
-        format!("its value is `{value}`"),
-    )
-    .with_label(rule, format!("must match `{pattern}`"))
+fn broken_rule(name: &Name, value: &str, origin: &Origin) -> Diagnostic {
+    let value = shown(value);
+    let message = format!("{value} is not a value of param `{}`", name.value);
+    match origin {
+        Origin::CommandLine => Diagnostic::new(Code::BadParamValue, message, name.span, "declared here")
+            .with_note("given on the command line"),
+        Origin::Default(span) => {
+            Diagnostic::new(Code::BadParamValue, message, *span, "the default breaks the rule")
+                .with_note(format!("the default evaluates to {value}"))
+        }
+    }
 }
 
-pub(super) fn bad_pattern(pattern: &str, span: Span) -> Diagnostic {
+pub(super) fn param_not_one_of(
+    name: &Name,
+    value: &str,
+    allowed: &[String],
+    rule: Span,
+    origin: &Origin,
+) -> Diagnostic {
+    let help = match similar(value, allowed.iter().map(String::as_str)) {
+        Some(found) if allowed.len() > 8 => format!("a value with a similar name exists: `{found}`"),
+        _ => {
+            let allowed: Vec<_> = allowed.iter().map(|choice| format!("`{choice}`")).collect();
+            format!("values: {}", allowed.join(", "))
+        }
+    };
+    broken_rule(name, value, origin).with_label(rule, "takes one of these").with_help(help)
+}
+
+pub(super) fn param_does_not_match(
+    name: &Name,
+    value: &str,
+    pattern: &str,
+    rule: Span,
+    origin: &Origin,
+) -> Diagnostic {
+    broken_rule(name, value, origin)
+        .with_label(rule, "must match this as a whole")
+        .with_help(format!("give a value that matches `{pattern}`"))
+}
+
+pub(super) fn bad_pattern(pattern: &str, reason: &str, span: Span) -> Diagnostic {
+    let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
     Diagnostic::new(
         Code::BadParamValue,
-        format!("`{pattern}` is not a regular expression"),
+        format!("{} is not a regular expression", shown(pattern)),
         span,
         "cannot be read",
     )
+    .with_note(format!("the reader of regular expressions says: {reason}"))
 }
 
 pub(super) fn missing_param(name: &Name) -> Diagnostic {
@@ -71,55 +121,93 @@ pub(super) fn missing_param(name: &Name) -> Diagnostic {
     .with_help(format!("pass `--param {}=…`", name.value))
 }
 
-pub(super) fn bad_tag(tag: &str, span: Span, problem: &str) -> Diagnostic {
-    Diagnostic::new(Code::BadTag, format!("`{}` is not a tag", tag.escape_debug()), span, problem)
-        .with_note("tags match `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`")
-        .with_help("make a tag of any text with `slug(…)`")
+/// `source` is the expression as written, if it is not a literal and short.
+pub(super) fn bad_tag(tag: &str, span: Span, problem: &str, source: Option<(&str, &str)>) -> Diagnostic {
+    let message = format!("{} is not a tag", shown(tag));
+    let rule = "tags match `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`";
+    match source {
+        Some((repository, expression)) => {
+            let label =
+                if tag.is_empty() { "evaluates to an empty string" } else { "evaluates to this text" };
+            Diagnostic::new(Code::BadTag, message, span, label)
+                .with_note(format!("{rule}; {problem}"))
+                .with_help(format!("write `{repository}:slug({expression})`"))
+        }
+        None => Diagnostic::new(Code::BadTag, message, span, problem)
+            .with_note(rule)
+            .with_help("write letters, digits, `.`, `_` and `-`, or make a tag of any text with `slug(…)`"),
+    }
 }
 
-pub(super) fn not_a_choice(what: &str, value: &str, span: Span, choices: &[&str]) -> Diagnostic {
-    let choices: Vec<_> = choices.iter().map(|choice| format!("`\"{choice}\"`")).collect();
-    Diagnostic::new(Code::NotAChoice, format!("`{value}` is not {what}"), span, "unknown")
-        .with_help(format!("write {}", choices.join(" or ")))
+pub(super) fn not_a_choice(what: &str, value: &str, span: Span, known: &[&str]) -> Diagnostic {
+    let help = match similar(value, known.iter().copied()) {
+        Some(found) => format!("write `\"{found}\"`"),
+        None => format!("write one of {}", choices(known)),
+    };
+    Diagnostic::new(Code::NotAChoice, format!("{} is not {what}", shown(value)), span, "unknown")
+        .with_help(help)
 }
 
 pub(super) fn bad_platform(value: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::NotAChoice, format!("`{value}` is not a platform"), span, "unknown")
-        .with_help("write `\"linux/amd64\"` or `\"linux/arm64\"`")
+    let help = match value.rsplit('/').next() {
+        Some("x86_64" | "x86-64" | "amd64" | "x64") => "write `\"linux/amd64\"`",
+        Some("aarch64" | "arm64" | "armv8") => "write `\"linux/arm64\"`",
+        _ => "write the system and the architecture, such as `\"linux/amd64\"` or `\"linux/arm64\"`",
+    };
+    Diagnostic::new(Code::NotAChoice, format!("{} is not a platform", shown(value)), span, "unknown platform")
+        .with_help(help)
 }
 
 pub(super) fn bad_repository_name(name: &str, span: Span, problem: &str, ecr: bool) -> Diagnostic {
     let kind = if ecr { "an ECR repository name" } else { "a repository name" };
-    let suggestion: String = name
-        .chars()
-        .map(|character| match character.to_ascii_lowercase() {
-            lower @ ('a'..='z' | '0'..='9' | '/' | '.') => lower,
-            _ => '-',
-        })
-        .collect();
-    let diagnostic = Diagnostic::new(
-        Code::BadRepositoryName,
-        format!("`{}` is not {kind}", name.escape_debug()),
-        span,
-        problem,
-    )
-    .with_note("lower-case words joined by `.`, `_` or `-`, in parts joined by `/`");
-    match super::rules::repository_name_problem(&suggestion, ecr) {
+    let lowered = name.chars().map(|character| match character.to_ascii_lowercase() {
+        lower @ ('a'..='z' | '0'..='9' | '/' | '.') => lower,
+        _ => '-',
+    });
+    let mut suggestion = String::new();
+    for character in lowered {
+        let separates = |one: char| matches!(one, '-' | '.' | '/');
+        if !separates(character) || !(suggestion.is_empty() || suggestion.ends_with(separates)) {
+            suggestion.push(character);
+        }
+    }
+    let suggestion = suggestion.trim_end_matches(['-', '.', '/']);
+    let note = if ecr {
+        "ECR takes 2 to 256 characters that match \
+         `(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*`"
+    } else {
+        "registries take lower-case words joined by `.`, `_` or `-`, in parts joined by `/`"
+    };
+    let diagnostic =
+        Diagnostic::new(Code::BadRepositoryName, format!("{} is not {kind}", shown(name)), span, problem)
+            .with_note(note);
+    match super::rules::repository_name_problem(suggestion, ecr) {
         None => diagnostic.with_help(format!("write `\"{suggestion}\"`")),
         Some(_) => diagnostic,
     }
 }
 
-pub(super) fn tag_pushed_twice(reference: &str, first: (&str, Span), second: (&str, Span)) -> Diagnostic {
+/// A tag of an image: its name and where the tag stands.
+pub(super) fn tag_pushed_twice(
+    (repository, tag): (&str, &str),
+    first: (&str, Span),
+    second: (&str, Span),
+    source: Option<&str>,
+) -> Diagnostic {
+    let shown: String = tag.chars().take(32).collect();
+    let distinct = match source.and_then(|source| source.split_once(':')) {
+        Some((_, expression)) if !expression.contains('"') => format!("${{{expression}}}"),
+        _ => shown.clone(),
+    };
     Diagnostic::new(
         Code::TagPushedTwice,
-        format!("tag `{reference}` is pushed by two images"),
+        format!("tag `{repository}:{shown}` is pushed by two images"),
         second.1,
-        format!("also pushed by `{}`", second.0),
+        "pushed a second time",
     )
-    .with_label(first.1, format!("pushed by `{}`", first.0))
-    .with_note("the later push wins")
-    .with_help(format!("make one of them distinct, such as `\"{}-…\"`", second.0))
+    .with_label(first.1, "pushed here first")
+    .with_note(format!("the later push wins: `{}` and `{}` overwrite each other", first.0, second.0))
+    .with_help(format!("make it distinct, such as `{repository}:\"{}-{distinct}\"`", second.0))
 }
 
 pub(super) fn missing_path(
@@ -129,13 +217,25 @@ pub(super) fn missing_path(
     wanted: PathKind,
     span: Span,
 ) -> Diagnostic {
-    let wanted = if wanted == PathKind::File { "file" } else { "folder" };
-    let message = match found {
-        None => format!("`{written}` does not exist"),
-        Some(_) => format!("`{written}` is not a {wanted}"),
+    let wanted_word = if wanted == PathKind::File { "file" } else { "folder" };
+    let (message, label) = match found {
+        None => (format!("{} does not exist", shown(written)), format!("no such {wanted_word}")),
+        Some(PathKind::File) => {
+            (format!("{} is not a {wanted_word}", shown(written)), "this is a file".to_owned())
+        }
+        Some(PathKind::Folder) => {
+            (format!("{} is not a {wanted_word}", shown(written)), "this is a folder".to_owned())
+        }
+        Some(PathKind::Other) => {
+            (format!("{} is not a {wanted_word}", shown(written)), format!("not a {wanted_word}"))
+        }
     };
-    Diagnostic::new(Code::MissingPath, message, span, format!("looked up as `{}`", looked_up.display()))
-        .with_note("paths are relative to the `.cachefile`; `dockerfile` is relative to `context`")
+    let relative = match wanted {
+        PathKind::File => "`dockerfile` is relative to `context`",
+        _ => "paths are relative to the `.cachefile`",
+    };
+    Diagnostic::new(Code::MissingPath, message, span, label)
+        .with_note(format!("looked up as `{}`; {relative}", looked_up.display()))
 }
 
 pub(super) fn no_dockerfile(image: &Name, looked_up: &Path) -> Diagnostic {
@@ -143,35 +243,75 @@ pub(super) fn no_dockerfile(image: &Name, looked_up: &Path) -> Diagnostic {
         Code::MissingPath,
         format!("image `{}` has no Dockerfile", image.value),
         image.span,
-        format!("looked up as `{}`", looked_up.display()),
+        "its context has no file `Dockerfile`",
     )
-    .with_help("either create it, or name another file with `dockerfile = \"…\"`")
+    .with_note(format!("looked up as `{}`", looked_up.display()))
+    .with_help("either create this file")
+    .with_help("or name another one with `dockerfile = \"…\"`, relative to the context")
 }
 
 pub(super) fn bad_account(account: &str, span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::NotAChoice,
-        format!("`{account}` is not an AWS account"),
+        format!("{} is not an AWS account ID", shown(account)),
         span,
-        "an account has 12 digits",
+        "an account ID has 12 digits",
     )
+    .with_help("write the 12 digits without blanks and dashes")
 }
 
 pub(super) fn bad_host(host: &str, span: Span) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::NotAChoice,
-        format!("`{host}` is not the host of a registry"),
+        format!("{} is not the host of a registry", shown(host)),
         span,
         "expected a host name, with a port if needed",
     );
     let bare = host.split("://").last().unwrap_or(host).split('/').next().unwrap_or_default();
     if bare.is_empty() || bare == host {
-        diagnostic
+        diagnostic.with_help("write it as `\"registry.example.com\"` or `\"127.0.0.1:5000\"`")
     } else {
         diagnostic.with_help(format!("write `\"{bare}\"`"))
     }
 }
 
-pub(super) fn bad_count(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::NotAChoice, "`retries` is a number from 0 to 100", span, "out of range")
+pub(super) fn bad_count(count: i64, span: Span, most: i64) -> Diagnostic {
+    Diagnostic::new(
+        Code::NotAChoice,
+        format!("`{count}` is not a number of retries"),
+        span,
+        format!("expected 0 to {most}"),
+    )
+}
+
+/// An image that is pushed although its list of tags turned out empty.
+pub(super) fn no_tags(image: &str, tags: Span, push: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingAttribute,
+        format!("`image {image}` has no tags in this run"),
+        tags,
+        "evaluates to an empty list",
+    )
+    .with_label(push, "pushed here")
+    .with_help(format!("either add a tag that `{image}` always has"))
+    .with_help("or skip the wave with `when`")
+}
+
+/// A digest that is needed although the wave that pushes the image is skipped.
+pub(super) fn push_is_skipped(
+    (image, field): (&str, &str),
+    span: Span,
+    wave: &str,
+    (push, push_wave): (Span, &str),
+    when: Span,
+) -> Diagnostic {
+    Diagnostic::new(
+        Code::RefNeverPushed,
+        format!("`{image}.{field}` is used but its push is skipped"),
+        span,
+        format!("needed in wave `{wave}`"),
+    )
+    .with_label(push, format!("pushed in wave `{push_wave}`"))
+    .with_label(when, format!("skips wave `{push_wave}` in this run"))
+    .with_help(format!("give wave `{wave}` the same `when`"))
 }

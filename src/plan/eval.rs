@@ -4,14 +4,17 @@ use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use regex::Regex;
 
+use super::errors::Origin;
 use super::{CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text, TextPiece};
 use super::{errors, functions};
-use crate::check::Program;
 use crate::check::functions::Function;
 use crate::check::program::{self, Expr, ExprKind, Part, SecretId, ValueId};
 use crate::check::types::Type;
+use crate::check::{Program, literal_text};
 use crate::diag::Diagnostic;
+use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
 
 /// A value of the language.
@@ -29,7 +32,12 @@ pub(super) enum Value {
     Secret(SecretId),
     Registry(RegistryId),
     Repository(RepositoryId),
-    Tag(Tag),
+    /// `varies`: its text can be another one in another run; `span`: where it is written.
+    Tag {
+        tag: Tag,
+        varies: bool,
+        span: Span,
+    },
     RegistryCache {
         tag: Tag,
         mode: CacheMode,
@@ -44,6 +52,8 @@ pub(super) struct Evaluator<'a> {
     program: &'a Program,
     inputs: &'a Inputs<'a>,
     values: Vec<OnceCell<Value>>,
+    /// Which of them can differ from run to run.
+    varying: Vec<bool>,
     diagnostics: RefCell<Vec<Diagnostic>>,
     /// By name, so that a variable that is read twice is listed once.
     read: RefCell<IndexMap<String, Input>>,
@@ -51,13 +61,24 @@ pub(super) struct Evaluator<'a> {
 
 impl<'a> Evaluator<'a> {
     pub(super) fn new(program: &'a Program, inputs: &'a Inputs<'a>) -> Self {
-        Self {
+        let mut evaluator = Self {
             program,
             inputs,
+            varying: vec![false; program.values.len()],
             values: program.values.iter().map(|_| OnceCell::new()).collect(),
             diagnostics: RefCell::default(),
             read: RefCell::default(),
+        };
+        for id in &program.order {
+            let item = program.values.get(id.0);
+            let varies = item.is_some_and(|item| {
+                item.param.is_some() || item.expr.as_ref().is_some_and(|expr| evaluator.varies(expr))
+            });
+            if let Some(slot) = evaluator.varying.get_mut(id.0) {
+                *slot = varies;
+            }
         }
+        evaluator
     }
 
     pub(super) fn program(&self) -> &'a Program {
@@ -94,7 +115,7 @@ impl<'a> Evaluator<'a> {
             ExprKind::Registry(id) => Value::Registry(RegistryId(id.0)),
             ExprKind::Repository(id) => Value::Repository(RepositoryId(id.0)),
             ExprKind::Call { function, arguments } => self.call(*function, arguments),
-            ExprKind::Tag { repository, tag } => self.tag(repository, tag),
+            ExprKind::Tag { repository, tag } => self.tag(repository, tag, expr.span),
             ExprKind::RegistryCache { tag, mode } => self.registry_cache(tag, mode.as_deref()),
             ExprKind::InlineCache => Value::InlineCache,
             ExprKind::If { condition, then, otherwise } => match self.value(condition) {
@@ -127,7 +148,8 @@ impl<'a> Evaluator<'a> {
         text
     }
 
-    fn append(&self, expr: &Expr, text: &mut Text) {
+    /// Adds a text; `false` if it is unset.
+    fn append(&self, expr: &Expr, text: &mut Text) -> bool {
         match &expr.kind {
             ExprKind::Ref(id) => text.0.push(TextPiece::Ref(ImageId(id.0))),
             ExprKind::Digest(id) => text.0.push(TextPiece::Digest(ImageId(id.0))),
@@ -135,21 +157,27 @@ impl<'a> Evaluator<'a> {
                 for part in parts {
                     match part {
                         Part::Text(literal) => text.push_literal(literal),
-                        Part::Hole(expr) => self.append(expr, text),
+                        Part::Hole(expr) => {
+                            self.append(expr, text);
+                        }
                     }
                 }
             }
             ExprKind::If { condition, then, otherwise } => match self.value(condition) {
-                Value::Bool(true) => self.append(then, text),
-                Value::Bool(false) => self.append(otherwise, text),
+                Value::Bool(true) => return self.append(then, text),
+                Value::Bool(false) => return self.append(otherwise, text),
                 _ => {}
             },
-            _ => {
-                if let Value::String(literal) = self.value(expr) {
-                    text.push_literal(&literal);
-                }
+            ExprKind::Binary { operator: BinaryOperator::Default, left, right } => {
+                return self.append(left, text) || self.append(right, text);
             }
+            _ => match self.value(expr) {
+                Value::String(literal) => text.push_literal(&literal),
+                Value::Unset => return false,
+                _ => {}
+            },
         }
+        true
     }
 
     /// A shell script: the holes that are written in it become words.
@@ -196,8 +224,9 @@ impl<'a> Evaluator<'a> {
 
     /// Evaluates every param and let, so that each is checked even where nothing uses it.
     pub(super) fn all_values(&self) {
-        for index in 0..self.program.values.len() {
-            self.named(ValueId(index));
+        // In this order no value waits for another one, so that a long chain of them needs no deep stack.
+        for id in &self.program.order {
+            self.named(*id);
         }
     }
 
@@ -220,25 +249,33 @@ impl<'a> Evaluator<'a> {
         };
         let source = if given.is_some() { "command line" } else { "default" };
         self.note(format!("param {name}"), shown(&value), source);
-        self.check_param_rules(item, &value, source);
+        let origin = match (given, &item.expr) {
+            (None, Some(default)) => Origin::Default(default.span),
+            _ => Origin::CommandLine,
+        };
+        self.check_param_rules(item, &value, &origin);
         value
     }
 
-    fn check_param_rules(&self, item: &program::Value, value: &Value, source: &str) {
-        let Some((rules, Value::String(text))) = item.param.as_ref().zip(Some(value)) else { return };
-        if let Some(Value::List(allowed)) = rules.oneof.as_ref().map(|oneof| self.value(oneof))
+    fn check_param_rules(&self, item: &program::Value, value: &Value, origin: &Origin) {
+        let Some((rules, text)) = item.param.as_ref().zip(shown(value)) else { return };
+        if let Some(expr) = &rules.oneof
+            && let Value::List(allowed) = self.value(expr)
             && !allowed.contains(value)
         {
             let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
-            self.report(errors::param_not_one_of(&item.name, text, &allowed, source));
+            self.report(errors::param_not_one_of(&item.name, &text, &allowed, expr.span, origin));
         }
-        if let (Some(expr), Some(Value::String(pattern))) =
-            (&rules.matches, rules.matches.as_ref().map(|matches| self.value(matches)))
-        {
-            match regex::Regex::new(&format!("^(?:{pattern})$")) {
-                Ok(regex) if regex.is_match(text) => {}
-                Ok(_) => self.report(errors::param_does_not_match(&item.name, text, &pattern, expr.span)),
-                Err(_) => self.report(errors::bad_pattern(&pattern, expr.span)),
+        if let Some(expr) = &rules.matches {
+            let Value::String(pattern) = self.value(expr) else { return };
+            // The pattern is read on its own first: `a)|(b` must not become one by what is put around it.
+            let whole = Regex::new(&pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
+            match whole {
+                Ok(regex) if regex.is_match(&text) => {}
+                Ok(_) => {
+                    self.report(errors::param_does_not_match(&item.name, &text, &pattern, expr.span, origin));
+                }
+                Err(error) => self.report(errors::bad_pattern(&pattern, &error.to_string(), expr.span)),
             }
         }
     }
@@ -257,20 +294,24 @@ impl<'a> Evaluator<'a> {
         functions::apply(function, &arguments)
     }
 
-    fn tag(&self, repository: &Expr, tag: &Expr) -> Value {
-        let (Value::Repository(repository), Value::String(text)) = (self.value(repository), self.value(tag))
+    fn tag(&self, named: &Expr, tag: &Expr, span: Span) -> Value {
+        let (Value::Repository(repository), Value::String(text)) = (self.value(named), self.value(tag))
         else {
             return Value::Error;
         };
         if let Some(problem) = super::rules::tag_problem(&text) {
-            self.report(errors::bad_tag(&text, tag.span, &problem));
+            let source = match literal_text(tag) {
+                Some(_) => None,
+                None => self.program.short(named.span).zip(self.program.short(tag.span)),
+            };
+            self.report(errors::bad_tag(&text, tag.span, &problem, source));
             return Value::Error;
         }
-        Value::Tag(Tag { repository, tag: text })
+        Value::Tag { tag: Tag { repository, tag: text }, varies: self.varies(tag), span }
     }
 
     fn registry_cache(&self, tag: &Expr, mode: Option<&Expr>) -> Value {
-        let Value::Tag(tag) = self.value(tag) else { return Value::Error };
+        let Value::Tag { tag, .. } = self.value(tag) else { return Value::Error };
         let mode = match mode.map(|expr| (expr.span, self.value(expr))) {
             None => CacheMode::Min,
             Some((_, Value::String(text))) if text == "min" => CacheMode::Min,
@@ -315,9 +356,7 @@ impl<'a> Evaluator<'a> {
     /// Whether a value can differ from run to run: it comes from a param or the environment.
     pub(super) fn varies(&self, expr: &Expr) -> bool {
         match &expr.kind {
-            ExprKind::Value(id) => self.program.values.get(id.0).is_some_and(|item| {
-                item.param.is_some() || item.expr.as_ref().is_some_and(|expr| self.varies(expr))
-            }),
+            ExprKind::Value(id) => self.varying.get(id.0).copied().unwrap_or(false),
             ExprKind::Call { function: Function::Env, .. } => true,
             _ => expr.children().into_iter().any(|child| self.varies(child)),
         }
@@ -339,7 +378,7 @@ fn shown(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Int(number) => Some(number.to_string()),
         Value::Bool(value) => Some(value.to_string()),
-        Value::Duration(duration) => Some(format!("{duration:?}")),
+        Value::Duration(duration) => Some(functions::duration_text(*duration)),
         Value::List(items) => Some(items.iter().filter_map(shown).collect::<Vec<_>>().join(",")),
         _ => None,
     }

@@ -72,9 +72,23 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     }
 }
 
+/// A duration as people write it, in the largest unit that needs no fraction.
+pub(super) fn duration_text(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if duration.subsec_millis() != 0 {
+        return format!("{}ms", duration.as_millis());
+    }
+    for (unit, size) in [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60)] {
+        if seconds != 0 && seconds.is_multiple_of(size) {
+            return format!("{}{unit}", seconds / size);
+        }
+    }
+    format!("{seconds}s")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{duration, slug};
+    use super::{duration, duration_text, slug};
 
     #[test]
     fn slugs_are_tags() {
@@ -88,6 +102,13 @@ mod tests {
             assert_eq!(slug(text), expected, "{text}");
         }
         assert_eq!(slug(&"a".repeat(300)).len(), 128);
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_are_written() {
+        for text in ["300ms", "90s", "5m", "2h", "7d", "0s"] {
+            assert_eq!(duration(text).map(duration_text).as_deref(), Some(text));
+        }
     }
 
     #[test]

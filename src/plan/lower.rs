@@ -1,5 +1,6 @@
 //! Puts a plan together: every item of the program with its values.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(super) fn lower(program: &Checked, inputs: &Inputs<'_>) -> (Plan, Vec<Diagno
     let waves = program.waves.iter().map(|wave| lowering.wave(wave)).collect();
     let mut plan = Plan { inputs: Vec::new(), registries, repositories, images, waves };
     lowering.check_tags(&plan);
+    lowering.check_pushes(&plan);
     order_tags(&mut plan);
     let (diagnostics, read) = lowering.eval.finish();
     plan.inputs = read;
@@ -208,34 +210,14 @@ impl Lowering<'_> {
 
     fn tags(&self, image: &program::Image) -> Vec<PushTag> {
         let mut tags: Vec<PushTag> = Vec::new();
-        let Some(expr) = &image.tags else { return tags };
-        for value in self.list(Some(expr)) {
-            let Value::Tag(tag) = value else { continue };
-            if tags.iter().all(|other| other.tag != tag) {
-                let moving = !self.comes_from_outside(expr, &tag);
-                tags.push(PushTag { tag, moving });
+        for value in self.list(image.tags.as_ref()) {
+            let Value::Tag { tag, varies, .. } = value else { continue };
+            match tags.iter_mut().find(|other| other.tag == tag) {
+                Some(same) => same.moving &= !varies,
+                None => tags.push(PushTag { tag, moving: !varies }),
             }
         }
         tags
-    }
-
-    /// Whether the text of `tag`, one of the tags in `expr`, can be another one in another run.
-    fn comes_from_outside(&self, expr: &Expr, tag: &Tag) -> bool {
-        match &expr.kind {
-            ExprKind::Tag { tag: text, .. } => {
-                self.eval.value(expr) == Value::Tag(tag.clone()) && self.eval.varies(text)
-            }
-            ExprKind::Value(id) => {
-                let item = self.eval.program().values.get(id.0);
-                item.and_then(|item| item.expr.as_ref())
-                    .is_some_and(|expr| self.comes_from_outside(expr, tag))
-            }
-            // The condition of an `if` does not count: it decides whether there is a tag, not what it says.
-            ExprKind::If { then, otherwise, .. } => {
-                [then, otherwise].into_iter().any(|branch| self.comes_from_outside(branch, tag))
-            }
-            _ => expr.children().into_iter().any(|child| self.comes_from_outside(child, tag)),
-        }
     }
 
     fn cache(&self, image: &program::Image, tags: &[PushTag]) -> Cache {
@@ -333,6 +315,11 @@ impl Lowering<'_> {
     /// The environment may hold what only the run knows, where it is written as a map.
     fn command_env(&self, expr: Option<&Expr>) -> IndexMap<String, Text> {
         match expr.map(|expr| &expr.kind) {
+            Some(ExprKind::If { condition, then, otherwise }) => match self.eval.value(condition) {
+                Value::Bool(true) => self.command_env(Some(then)),
+                Value::Bool(false) => self.command_env(Some(otherwise)),
+                _ => IndexMap::new(),
+            },
             Some(ExprKind::Map(entries)) => {
                 entries.iter().map(|(name, value)| (name.clone(), self.eval.text(value))).collect()
             }
@@ -347,7 +334,7 @@ impl Lowering<'_> {
         match (self.optional(expr), expr) {
             (Some(Value::Int(count)), Some(expr)) => {
                 if !(0..=MAX_RETRIES).contains(&count) {
-                    self.eval.report(errors::bad_count(expr.span));
+                    self.eval.report(errors::bad_count(count, expr.span, MAX_RETRIES));
                 }
                 u32::try_from(count).unwrap_or(0)
             }
@@ -355,27 +342,106 @@ impl Lowering<'_> {
         }
     }
 
+    /// The images of every `push`, also in waves that are skipped in this run.
+    fn pushed_images(&self) -> HashSet<program::ImageId> {
+        let steps = self.eval.program().waves.iter().flat_map(|wave| &wave.steps);
+        steps
+            .flat_map(|step| match step {
+                program::Step::Push(images) => images.as_slice(),
+                _ => &[],
+            })
+            .map(|image| image.value)
+            .collect()
+    }
+
     /// Two images must not push the same tag.
     fn check_tags(&self, plan: &Plan) {
-        let mut owners: IndexMap<&Tag, usize> = IndexMap::new();
-        for (index, image) in plan.images.iter().enumerate() {
-            for pushed in &image.tags {
-                let first = *owners.entry(&pushed.tag).or_insert(index);
-                let spans = self.tags_span(first).zip(self.tags_span(index));
-                let (Some((first_span, second_span)), true) = (spans, first != index) else { continue };
-                let first_name = plan.images.get(first).map_or("", |image| image.name.as_str());
-                let repository = &plan.repository(pushed.tag.repository).item;
+        let mut owners: IndexMap<Tag, (usize, Span)> = IndexMap::new();
+        let pushed = self.pushed_images();
+        for (index, image) in self.eval.program().images.iter().enumerate() {
+            let Some(list) = image.tags.as_ref().filter(|_| pushed.contains(&program::ImageId(index))) else {
+                continue;
+            };
+            for value in self.list(Some(list)) {
+                let Value::Tag { tag, span, .. } = value else { continue };
+                let (first, first_span) = *owners.entry(tag.clone()).or_insert((index, span));
+                if first == index {
+                    continue;
+                }
+                let named = self.eval.program().images.get(first);
+                let (first_name, first_list) =
+                    named.map_or(("", None), |image| (image.name.value.as_str(), image.tags.as_ref()));
+                // Both images may take the tag from one `let`: then the lists say which images they are.
+                let spans = match first_list {
+                    Some(first_list) if first_span == span => (first_list.span, list.span),
+                    _ => (first_span, span),
+                };
                 self.eval.report(errors::tag_pushed_twice(
-                    &format!("{repository}:{}", pushed.tag.tag),
-                    (first_name, first_span),
-                    (&image.name, second_span),
+                    (&plan.repository(tag.repository).item, &tag.tag),
+                    (first_name, spans.0),
+                    (&image.name.value, spans.1),
+                    self.eval.program().short(spans.1),
                 ));
             }
         }
     }
 
-    fn tags_span(&self, image: usize) -> Option<Span> {
-        self.eval.program().images.get(image)?.tags.as_ref().map(|tags| tags.span)
+    /// What the checker cannot know, because it depends on values: waves that are skipped, and lists of tags that
+    /// turn out empty.
+    fn check_pushes(&self, plan: &Plan) {
+        let program = self.eval.program();
+        let mut pushed: IndexMap<program::ImageId, Span> = IndexMap::new();
+        let mut skipped: IndexMap<program::ImageId, (Span, &program::Wave)> = IndexMap::new();
+        for (wave, planned) in program.waves.iter().zip(&plan.waves) {
+            for step in &wave.steps {
+                match step {
+                    program::Step::Push(images) if planned.when => {
+                        pushed.extend(images.iter().map(|image| (image.value, image.span)));
+                    }
+                    program::Step::Push(images) => {
+                        skipped.extend(images.iter().map(|image| (image.value, (image.span, wave))));
+                    }
+                    _ if !planned.when => {}
+                    _ => self.check_uses(step, wave, &pushed, &mut skipped),
+                }
+            }
+        }
+        for (id, push) in pushed {
+            let Some((image, tags)) =
+                program.images.get(id.0).and_then(|image| image.tags.as_ref().map(|tags| (image, tags)))
+            else {
+                continue;
+            };
+            let is_empty = match self.eval.value(tags) {
+                Value::List(items) => items.is_empty(),
+                value => value == Value::Unset,
+            };
+            if is_empty {
+                self.eval.report(errors::no_tags(&image.name.value, tags.span, push));
+            }
+        }
+    }
+
+    fn check_uses(
+        &self,
+        step: &program::Step,
+        wave: &program::Wave,
+        pushed: &IndexMap<program::ImageId, Span>,
+        skipped: &mut IndexMap<program::ImageId, (Span, &program::Wave)>,
+    ) {
+        for one in step.deferred_uses().into_iter().filter(|one| !pushed.contains_key(&one.image)) {
+            // Taken out, so that each image is reported once.
+            let Some((push, push_wave)) = skipped.shift_remove(&one.image) else { continue };
+            let name = self.eval.program().images.get(one.image.0).map_or("", |image| &image.name.value);
+            let when = push_wave.when.as_ref().map_or(push_wave.name.span, |when| when.span);
+            self.eval.report(errors::push_is_skipped(
+                (name, one.field),
+                one.span,
+                &wave.name.value,
+                (push, &push_wave.name.value),
+                when,
+            ));
+        }
     }
 }
 

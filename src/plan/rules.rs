@@ -23,18 +23,28 @@ pub(super) fn tag_problem(tag: &str) -> Option<String> {
 pub(super) fn repository_name_problem(name: &str, ecr: bool) -> Option<String> {
     let length = name.len();
     if ecr && !(2..=256).contains(&length) {
-        return Some(format!("it has {length} characters, Amazon ECR takes 2 to 256"));
+        return Some(format!("its length is {length}, Amazon ECR takes 2 to 256"));
     }
     if length > 255 {
         return Some(format!("it has {length} characters, 255 are allowed"));
     }
     let allowed = |_, character: char| matches!(character, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
+    if name.is_empty() {
+        return Some("it is empty".to_owned());
+    }
+    let upper = name.chars().enumerate().find(|(_, character)| character.is_uppercase());
+    if let Some((index, character)) = upper {
+        return Some(format!("upper-case `{character}` at position {}", index + 1));
+    }
     bad_character(name, allowed).or_else(|| {
         let part = name.split('/').find(|part| !is_name_part(part))?;
+        let ends = |part: &str| part.starts_with(['.', '_', '-']) || part.ends_with(['.', '_', '-']);
         Some(if part.is_empty() {
             "a part between slashes is empty".to_owned()
+        } else if ends(part) {
+            "a part starts or ends with a separator".to_owned()
         } else {
-            format!("`{part}` does not start and end with a letter or digit, or repeats a separator")
+            "separators follow each other".to_owned()
         })
     })
 }

@@ -20,7 +20,7 @@ use crate::diag::Diagnostic;
 use crate::source::{FileId, Span, Spanned};
 
 /// How high the tree of a value may grow. Every later pass may therefore recurse over values.
-pub(super) const MAX_HEIGHT: usize = 256;
+pub(super) const MAX_HEIGHT: usize = 128;
 
 pub(super) use bodies::{Place, PlaceKind};
 pub(super) use numbers::NumberProblem;

@@ -1,33 +1,142 @@
 //! Golden tests: a folder with an input, beside it the exact output.
 //!
 //! `tests/golden/<stage>/<case>/in.cachefile` is given to the function of the stage; what it returns must be
-//! `out.txt`. `UPDATE_EXPECT=1` writes it (read it before you commit it), `GOLDEN=text` runs only the cases whose
+//! `out.txt`. Cases of `plan` may have a file `env` (the whole environment) and a file `params` (the command line),
+//! with `NAME=VALUE` lines; the folder of the case is called `$CASE`. `UPDATE_EXPECT=1` writes it (read it before you commit it), `GOLDEN=text` runs only the cases whose
 //! name contains the text.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use cachelang::diag::{self, Code, render};
-use cachelang::source::SourceMap;
+use cachelang::diag::{self, Code, Diagnostic, render};
+use cachelang::plan::{self, Environment, Inputs, PathKind};
+use cachelang::source::{FileId, SourceMap};
 use cachelang::syntax;
+use indexmap::IndexMap;
 
-/// A stage and what it prints for the folder of a case.
-type Stage = (&'static str, fn(&Path) -> String);
+/// What a stage makes of a case.
+struct Outcome {
+    sources: SourceMap,
+    diagnostics: Vec<Diagnostic>,
+    /// What is printed behind the diagnostics.
+    result: String,
+}
 
-const STAGES: [Stage; 1] = [("parse", parse)];
+/// A stage and what it does with the folder of a case.
+type Stage = (&'static str, fn(&Path) -> Outcome);
+
+const STAGES: [Stage; 3] = [("parse", parse), ("check", check), ("plan", plan)];
+
+/// What the folder of a case is called, so that no output depends on where the tests run.
+const FOLDER: &str = "$CASE";
 
 const STYLE: render::Style = render::Style { color: false, width: 100, unicode: true };
 
 /// The diagnostics of parsing alone.
-fn parse(case: &Path) -> String {
+fn parse(case: &Path) -> Outcome {
+    let (sources, file) = read(case);
+    let (_, mut diagnostics) = syntax::parse(&sources, file);
+    diag::sort(&mut diagnostics);
+    Outcome { sources, diagnostics, result: String::new() }
+}
+
+/// The diagnostics of everything before evaluation.
+fn check(case: &Path) -> Outcome {
+    let (sources, file) = read(case);
+    let (_, diagnostics) = cachelang::check(&sources, file);
+    Outcome { sources, diagnostics, result: String::new() }
+}
+
+/// The plan, or why there is none.
+fn plan(case: &Path) -> Outcome {
+    let (sources, file) = read(case);
+    let (program, mut diagnostics) = cachelang::check(&sources, file);
+    if diag::has_errors(&diagnostics) {
+        return Outcome { sources, diagnostics, result: String::new() };
+    }
+    let environment = CaseEnvironment { case, variables: pairs(&case.join("env")) };
+    let params = pairs(&case.join("params"));
+    let inputs = Inputs { params: &params, environment: &environment, folder: Path::new(FOLDER) };
+    let (plan, found) = match plan::plan(&program, &inputs) {
+        Ok((plan, found)) => (Some(plan), found),
+        Err(found) => (None, found),
+    };
+    diagnostics.extend(found);
+    diag::sort(&mut diagnostics);
+    let json = |plan| serde_json::to_string_pretty(&plan).expect("plans can be written as JSON") + "\n";
+    Outcome { sources, diagnostics, result: plan.map(json).unwrap_or_default() }
+}
+
+/// The environment of a case: its `env` file and its folder.
+struct CaseEnvironment<'a> {
+    case: &'a Path,
+    variables: IndexMap<String, String>,
+}
+
+impl Environment for CaseEnvironment<'_> {
+    fn var(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn path_kind(&self, path: &Path) -> Option<PathKind> {
+        let path = self.case.join(path.strip_prefix(FOLDER).unwrap_or(path));
+        let metadata = path.metadata().ok()?;
+        Some(if metadata.is_dir() { PathKind::Folder } else { PathKind::File })
+    }
+}
+
+/// The `NAME=VALUE` lines of a file; nothing if there is no such file.
+fn pairs(path: &Path) -> IndexMap<String, String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn read(case: &Path) -> (SourceMap, FileId) {
     let path = case.join("in.cachefile");
     let bytes = fs::read(&path).expect("the runner checked that the input exists");
     let mut sources = SourceMap::new();
     let file = sources.add(".cachefile", &path, &String::from_utf8_lossy(&bytes));
-    let (_, mut diagnostics) = syntax::parse(&sources, file);
-    diag::sort(&mut diagnostics);
-    render::human(&sources, &diagnostics, STYLE)
+    (sources, file)
+}
+
+fn shown(outcome: &Outcome) -> String {
+    render::human(&outcome.sources, &outcome.diagnostics, STYLE) + &outcome.result
+}
+
+/// What breaks the rules of wording, as far as they need no judgement.
+fn wording_problems(diagnostic: &Diagnostic) -> Vec<String> {
+    let mut problems = Vec::new();
+    let message = &diagnostic.message;
+    let mut require = |holds: bool, problem: &str, text: &str| {
+        if !holds {
+            problems.push(format!("{}: {problem}: {text}", diagnostic.code));
+        }
+    };
+    require(message.chars().count() <= 72, "a headline longer than 72", message);
+    require(diagnostic.secondary.len() <= 3, "more than 3 secondary labels", message);
+    let labels = diagnostic.secondary.iter().chain([&diagnostic.primary]).map(|label| &label.text);
+    for label in labels.clone() {
+        require(!label.is_empty(), "a label without text", message);
+        require(label.chars().count() <= 50, "a label longer than 50", label);
+        require(label != message, "a label repeats the headline", label);
+    }
+    let rest = labels.chain(&diagnostic.notes).chain(&diagnostic.help);
+    for text in std::iter::once(message).chain(rest) {
+        let outside: String = text.split('`').step_by(2).collect();
+        require(text.matches('`').count() % 2 == 0, "an open backtick", text);
+        require(!text.ends_with('.'), "a full stop at the end", text);
+        require(!outside.contains(['!', '?']), "a question or an exclamation", text);
+        for word in outside.split(|one: char| !one.is_alphabetic()) {
+            let forbidden = ["invalid", "error", "illegal", "bad", "please", "you", "your", "sorry"];
+            require(!forbidden.contains(&word.to_lowercase().as_str()), word, text);
+        }
+        let start = outside.split(' ').next().unwrap_or_default();
+        let is_name = start == "Terraform" || start.chars().skip(1).any(char::is_uppercase);
+        require(is_name || !start.starts_with(char::is_uppercase), "a capital at the start", text);
+    }
+    problems
 }
 
 fn root() -> PathBuf {
@@ -49,13 +158,13 @@ fn name(path: &Path) -> &str {
 }
 
 /// What is wrong with a case, if anything.
-fn check(case: &Path, run: fn(&Path) -> String, bless: bool) -> Result<(), String> {
+fn compare(case: &Path, run: fn(&Path) -> Outcome, bless: bool) -> Result<(), String> {
     let label = format!("{}/{}", name(case.parent().expect("cases lie in a stage")), name(case));
     let expected_path = case.join("out.txt");
     if !case.join("in.cachefile").exists() {
         return Err(format!("{label}: no in.cachefile"));
     }
-    let actual = run(case);
+    let actual = shown(&run(case));
     if bless {
         fs::write(&expected_path, actual).expect("the output can be written");
         return Ok(());
@@ -80,27 +189,37 @@ fn golden() {
         };
         for case in folders(&stage).into_iter().filter(|case| name(case).contains(&filter)) {
             count += 1;
-            failures.extend(check(&case, *run, bless).err());
+            failures.extend(compare(&case, *run, bless).err());
         }
     }
     assert!(count > 0, "no golden case matches `{filter}`");
     assert!(failures.is_empty(), "{} of {count} cases fail:\n\n{}", failures.len(), failures.join("\n\n"));
 }
 
-/// Every lexical and syntax code is shown by a case that is named after it and reports it.
+/// Every message that a case shows keeps the rules of wording.
 #[test]
-fn every_syntax_code_has_a_case() {
-    let mut missing = BTreeSet::new();
-    for code in
-        Code::ALL.into_iter().map(Code::as_str).filter(|code| matches!(code.get(1..3), Some("00" | "01")))
-    {
-        let shown = folders(&root().join("parse")).iter().any(|case| {
-            let output = fs::read_to_string(case.join("out.txt")).unwrap_or_default();
-            name(case).starts_with(&format!("{code}-")) && output.contains(&format!("[{code}]"))
-        });
-        if !shown {
-            missing.insert(code);
+fn messages_keep_the_rules_of_wording() {
+    let mut problems = BTreeSet::new();
+    for (stage, run) in STAGES {
+        for case in folders(&root().join(stage)) {
+            problems.extend(run(&case).diagnostics.iter().flat_map(wording_problems));
         }
     }
-    assert!(missing.is_empty(), "no case in tests/golden/parse shows {missing:?}");
+    let problems: Vec<_> = problems.into_iter().collect();
+    assert!(problems.is_empty(), "{} messages:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// Every code is shown by a case that is named after it and reports it.
+#[test]
+fn every_code_has_a_case() {
+    let cases: Vec<PathBuf> = folders(&root()).iter().flat_map(|stage| folders(stage)).collect();
+    let is_shown = |code: &&str| {
+        cases.iter().any(|case| {
+            let output = fs::read_to_string(case.join("out.txt")).unwrap_or_default();
+            name(case).starts_with(&format!("{code}-")) && output.contains(&format!("[{code}]"))
+        })
+    };
+    let missing: BTreeSet<_> =
+        Code::ALL.into_iter().map(Code::as_str).filter(|code| !is_shown(code)).collect();
+    assert!(missing.is_empty(), "no case in tests/golden shows {missing:?}");
 }

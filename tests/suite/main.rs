@@ -11,3 +11,4 @@ mod docs;
 mod golden;
 mod syntax;
 mod tidy;
+mod values;

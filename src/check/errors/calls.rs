@@ -1,0 +1,170 @@
+//! Messages about functions, caches and fields.
+
+use super::{a, quoted, suggest};
+use crate::check::functions::Function;
+use crate::check::types::Type;
+use crate::diag::{Code, Diagnostic, similar};
+use crate::source::Span;
+use crate::syntax::ast::Name;
+
+pub(in crate::check) const REGISTRY_CACHE: &str = "cache.registry(tag, mode = \"min\" or \"max\") -> cache";
+
+/// "2 arguments were given"
+fn given(count: usize) -> String {
+    match count {
+        0 => "none was given".to_owned(),
+        1 => "1 was given".to_owned(),
+        _ => format!("{count} were given"),
+    }
+}
+
+fn arguments(count: usize) -> String {
+    match count {
+        0 => "no arguments".to_owned(),
+        1 => "1 argument".to_owned(),
+        _ => format!("{count} arguments"),
+    }
+}
+
+pub(in crate::check) fn unknown_function(name: &str, span: Span) -> Diagnostic {
+    let known: Vec<_> = Function::ALL.iter().map(|(name, _)| *name).collect();
+    let diagnostic =
+        Diagnostic::new(Code::UnknownName, format!("no function named `{name}`"), span, "unknown function");
+    match similar(name, known.iter().copied()) {
+        Some(found) => diagnostic.with_help(format!("a function with a similar name exists: `{found}`")),
+        None => diagnostic.with_help(format!("functions: {}", quoted(known))),
+    }
+}
+
+pub(in crate::check) fn function_not_called(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKindOfName, format!("`{name}` is a function, not a value"), span, "not called")
+        .with_help(format!("call it: `{name}(…)`"))
+}
+
+pub(in crate::check) fn cache_not_called(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKindOfName, "`cache` is not a value", span, "needs a method")
+        .with_help("either write `cache.registry(app:\"cache\")` for a cache in a registry")
+        .with_help("or write `cache.inline()` for a cache inside the image")
+}
+
+pub(in crate::check) fn not_a_function(span: Span, source: Option<&str>) -> Diagnostic {
+    let subject = source.map_or("this".to_owned(), |source| format!("`{source}`"));
+    Diagnostic::new(Code::WrongKindOfName, format!("{subject} cannot be called"), span, "not a function")
+}
+
+pub(in crate::check) fn unknown_cache(field: &Name) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnknownName,
+        format!("no cache method named `{}`", field.value),
+        field.span,
+        "unknown method",
+    );
+    suggest(diagnostic, "method", &field.value, &["registry", "inline"])
+}
+
+pub(in crate::check) fn argument_count(
+    function: Function,
+    count: usize,
+    first: Option<&str>,
+    span: Span,
+) -> Diagnostic {
+    let wanted = function.signature().parameters;
+    let diagnostic = Diagnostic::new(
+        Code::WrongArguments,
+        format!("`{}` takes {} but {}", function.name(), arguments(wanted.len()), given(count)),
+        span,
+        arguments(count),
+    )
+    .with_note(format!("`{function}`"));
+    let example = |ty: &Type| match ty {
+        Type::List(_) => "[…]",
+        _ => "\"…\"",
+    };
+    let examples = wanted.iter().enumerate().map(|(index, ty)| match (index, first) {
+        (0, Some(first)) => first,
+        _ => example(ty),
+    });
+    diagnostic.with_help(format!("write `{}({})`", function.name(), examples.collect::<Vec<_>>().join(", ")))
+}
+
+pub(in crate::check) fn unknown_argument(signature: &str, name: &Name) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::WrongArguments,
+        format!("no argument named `{}`", name.value),
+        name.span,
+        "unknown argument",
+    )
+    .with_note(format!("`{signature}`"));
+    if signature == REGISTRY_CACHE {
+        suggest(diagnostic, "argument", &name.value, &["mode"])
+    } else {
+        diagnostic.with_help(format!("write the value alone, without `{} =`", name.value))
+    }
+}
+
+pub(in crate::check) fn repeated_argument(name: &Name) -> Diagnostic {
+    Diagnostic::new(
+        Code::WrongArguments,
+        format!("argument `{}` is given twice", name.value),
+        name.span,
+        "second value",
+    )
+    .with_help("remove one of them")
+}
+
+pub(in crate::check) fn inline_cache_arguments(count: usize, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::WrongArguments,
+        format!("`cache.inline` takes no arguments but {}", given(count)),
+        span,
+        arguments(count),
+    )
+    .with_note("an inline cache is stored inside the image and needs no place of its own")
+    .with_help("write `cache.inline()`")
+}
+
+pub(in crate::check) fn cache_without_tag(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::WrongArguments,
+        "`cache.registry` takes a tag but none was given",
+        span,
+        "no place to keep the cache",
+    )
+    .with_note(format!("`{REGISTRY_CACHE}`"))
+    .with_help("write `cache.registry(app:\"cache\")`")
+}
+
+pub(in crate::check) fn unnamed_cache_mode(span: Span, source: Option<&str>) -> Diagnostic {
+    Diagnostic::new(
+        Code::WrongArguments,
+        "`cache.registry` takes 1 unnamed argument, the tag",
+        span,
+        "second unnamed argument",
+    )
+    .with_note(format!("`{REGISTRY_CACHE}`"))
+    .with_help(format!("write `mode = {}`", source.unwrap_or("\"max\"")))
+}
+
+pub(in crate::check) fn no_field(ty: &Type, field: &Name) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnknownName,
+        format!("{} has no field `{}`", a(&super::noun(ty)), field.value),
+        field.span,
+        "unknown field",
+    );
+    match ty {
+        Type::Image => suggest(diagnostic, "field", &field.value, &["ref", "digest"]),
+        _ => diagnostic.with_note("images have fields: `ref` and `digest`"),
+    }
+}
+
+pub(in crate::check) fn secret_source(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::WrongArguments,
+        "a secret is read from outside the file",
+        span,
+        "expected `env(…)` or `file(…)`",
+    )
+    .with_help("either write `env(\"NAME\")` for an environment variable")
+    .with_help("or write `file(\"path\")` for the text of a file")
+}

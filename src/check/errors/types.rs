@@ -1,0 +1,233 @@
+//! Messages about types.
+
+use super::{a, noun};
+use crate::check::exprs::Subject;
+use crate::check::items::literal_text;
+use crate::check::program::{Expr, ExprKind};
+use crate::check::schema::REGISTRY_KINDS;
+use crate::check::types::Type;
+use crate::diag::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::BinaryOperator;
+
+fn sign(operator: BinaryOperator) -> &'static str {
+    match operator {
+        BinaryOperator::Default => "??",
+        BinaryOperator::Or => "||",
+        BinaryOperator::And => "&&",
+        BinaryOperator::Equal => "==",
+        BinaryOperator::NotEqual => "!=",
+        BinaryOperator::Concat => "+",
+    }
+}
+
+/// What a headline starts with.
+fn words(subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Attribute(name) | Subject::Entry(name) => format!("`{}`", name.value),
+        Subject::Item { attribute: Some(name), .. } => format!("an item of `{}`", name.value),
+        Subject::Item { attribute: None, .. } => "an item of this list".to_owned(),
+        Subject::Default(name) => format!("the default of `{}`", name.value),
+        Subject::Condition => "the condition of `if`".to_owned(),
+        Subject::Else { .. } => "`else`".to_owned(),
+        Subject::Operand(operator @ (BinaryOperator::And | BinaryOperator::Or)) => {
+            format!("an operand of `{}`", sign(operator))
+        }
+        Subject::Operand(operator) => format!("the right side of `{}`", sign(operator)),
+        Subject::Negated => "the operand of `!`".to_owned(),
+        Subject::Argument(function) => format!("an argument of `{}`", function.name()),
+        Subject::Repository => "the left side of `:`".to_owned(),
+        Subject::Tag(_) => "a tag".to_owned(),
+        Subject::CacheTag => "the place of a cache".to_owned(),
+        Subject::CacheMode => "`mode`".to_owned(),
+        Subject::SecretSource => "the source of a secret".to_owned(),
+        Subject::StepArgument => "an argument of `run`".to_owned(),
+        Subject::Script => "the script of `sh`".to_owned(),
+        Subject::Hole => "a value inside `${ }`".to_owned(),
+        Subject::StepOperand => "an operand of this step".to_owned(),
+    }
+}
+
+/// `source` is the expression as written, if it is short; `repository` one of the file.
+pub(in crate::check) fn type_mismatch(
+    found: &Expr,
+    expected: &Type,
+    subject: Subject<'_>,
+    source: Option<&str>,
+    repository: &str,
+) -> Diagnostic {
+    let (have, want) = (&found.ty, expected.required());
+    let this_is = format!("this is {}", a(&format!("`{have}`")));
+    if let Subject::Item { first: Some(first), .. } = subject {
+        let diagnostic =
+            Diagnostic::new(Code::MixedList, "list items have different types", found.span, this_is)
+                .with_label(first, format!("the first item is {}", a(&format!("`{want}`"))));
+        return with_rewrite(diagnostic, found, want, source, repository);
+    }
+    if let Type::List(item) = want
+        && have.fits(item)
+    {
+        return Diagnostic::new(
+            Code::MixedList,
+            format!("{} must be `{want}`, found one `{have}`", words(subject)),
+            found.span,
+            "a single value",
+        )
+        .with_help(format!("write `[{}]`", source.unwrap_or("…")));
+    }
+    let headline = format!("{} must be `{want}`, found `{have}`", words(subject));
+    let diagnostic = Diagnostic::new(Code::TypeMismatch, headline, found.span, this_is);
+    let diagnostic = match subject {
+        Subject::Else { then } => diagnostic.with_label(then, format!("this is {}", a(&format!("`{want}`")))),
+        Subject::Attribute(name) if name.value == "account" => {
+            diagnostic.with_note("account IDs can start with 0")
+        }
+        _ => diagnostic,
+    };
+    with_rewrite(diagnostic, found, want, source, repository)
+}
+
+/// The same value in the type that is wanted.
+fn with_rewrite(
+    diagnostic: Diagnostic,
+    found: &Expr,
+    want: &Type,
+    source: Option<&str>,
+    repository: &str,
+) -> Diagnostic {
+    let text = literal_text(found);
+    let help = match (&found.kind, want) {
+        (ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Duration(_) | ExprKind::Size(_), Type::String) => {
+            source.map(|source| format!("write `\"{source}\"`"))
+        }
+        (ExprKind::Int(number), Type::Duration) => {
+            Some(format!("add a unit: `{number}s` for seconds, `{number}m` for minutes"))
+        }
+        (_, Type::String) if matches!(found.ty, Type::Int | Type::Bool) => {
+            source.map(|source| format!("write `\"${{{source}}}\"`"))
+        }
+        (_, Type::String) if found.ty == Type::list(Type::String) => {
+            source.map(|source| format!("join the items: `join({source}, \",\")`"))
+        }
+        (ExprKind::String(_), Type::Bool) => Some(match text.map(str::to_lowercase).as_deref() {
+            Some("yes" | "true" | "on" | "1") => "write `true`".to_owned(),
+            Some("no" | "false" | "off" | "0") => "write `false`".to_owned(),
+            _ => "write `true` or `false`".to_owned(),
+        }),
+        (ExprKind::String(_), Type::Int) => text
+            .filter(|text| text.parse::<i64>().is_ok())
+            .map_or(Some("write a whole number, such as `2`".to_owned()), |text| {
+                Some(format!("write `{text}`"))
+            }),
+        (ExprKind::String(_), Type::Duration) => Some("write a number and a unit, such as `5m`".to_owned()),
+        (ExprKind::String(_), Type::Tag) => {
+            Some(format!("write `{repository}:{}`", source.unwrap_or("\"…\"")))
+        }
+        (ExprKind::String(_), Type::Cache) => {
+            Some(format!("write `cache.registry({repository}:{})`", source.unwrap_or("\"…\"")))
+        }
+        (_, Type::Cache) if found.ty == Type::Tag => {
+            source.map(|source| format!("write `cache.registry({source})`"))
+        }
+        (_, Type::Secret) => {
+            Some("declare `secret token = env(\"TOKEN\")` and write `token` here".to_owned())
+        }
+        (ExprKind::RegistryCache { .. }, Type::Tag) => {
+            Some("caches stand in `cache { from = […], to = […] }`; write the tag alone here".to_owned())
+        }
+        _ => None,
+    };
+    match help {
+        Some(help) => diagnostic.with_help(help),
+        None => diagnostic,
+    }
+}
+
+pub(in crate::check) fn maybe_unset(
+    found: &Expr,
+    expected: &Type,
+    subject: Subject<'_>,
+    source: Option<&str>,
+) -> Diagnostic {
+    let wanted = expected.required();
+    let headline = match source {
+        Some(source) => format!("`{source}` may be unset"),
+        None => format!("{} may be unset", words(subject)),
+    };
+    let diagnostic =
+        Diagnostic::new(Code::MaybeUnset, headline, found.span, format!("this is `{}`", found.ty));
+    let diagnostic = match subject {
+        Subject::Tag(repository) => diagnostic.with_label(repository, "a tag needs `string`"),
+        Subject::Attribute(name) | Subject::Entry(name) => {
+            diagnostic.with_label(name.span, format!("`{}` needs `{wanted}`", name.value))
+        }
+        _ => diagnostic.with_note(format!("{} must be `{wanted}`", words(subject))),
+    };
+    let default = match wanted {
+        Type::Int => "0",
+        Type::Bool => "false",
+        Type::Duration => "5m",
+        Type::List(_) => "[]",
+        _ => "\"value\"",
+    };
+    diagnostic.with_help(format!("add a default: `{} ?? {default}`", source.unwrap_or("…")))
+}
+
+/// `left + right` of something that is not a list; both sides as written, if they are short.
+pub(in crate::check) fn not_a_list(left: &Expr, operator: Span, sources: Option<(&str, &str)>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TypeMismatch,
+        format!("`+` joins lists, found `{}`", left.ty),
+        operator,
+        "only for lists",
+    );
+    match (&left.ty, sources) {
+        (Type::String, Some((left, right))) => {
+            let write = format!("write `\"{}{}\"`", hole(left), hole(right));
+            diagnostic.with_help(write)
+        }
+        (Type::String, None) => diagnostic.with_help("put the values into one string: `\"${a}${b}\"`"),
+        (Type::Tag, Some((left, right))) => diagnostic.with_help(format!("write `[{left}, {right}]`")),
+        _ => diagnostic,
+    }
+}
+
+/// An expression inside a string: a literal without its quotes, anything else as a hole.
+fn hole(source: &str) -> String {
+    match source.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) => text.to_owned(),
+        None => format!("${{{source}}}"),
+    }
+}
+
+pub(in crate::check) fn not_comparable(left: &Expr, operator: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TypeMismatch,
+        format!("{} cannot be compared", a(&noun(&left.ty))),
+        operator,
+        "compares strings, numbers, durations and lists",
+    )
+    .with_help("compare what decides it, such as a param")
+}
+
+pub(in crate::check) fn registry_kind(found: Option<&str>, span: Span) -> Diagnostic {
+    let kinds: Vec<_> = REGISTRY_KINDS.iter().map(|kind| format!("`\"{kind}\"`")).collect();
+    let kinds = format!("kinds: {}", kinds.join(", "));
+    match found {
+        Some(found) => Diagnostic::new(
+            Code::NotAChoice,
+            format!("`{found}` is not a registry kind"),
+            span,
+            "unknown kind",
+        )
+        .with_help(kinds),
+        None => Diagnostic::new(
+            Code::NotAChoice,
+            "`kind` of a registry must be written out",
+            span,
+            "not a string literal",
+        )
+        .with_note("the other attributes of a registry depend on its kind")
+        .with_help(kinds),
+    }
+}

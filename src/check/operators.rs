@@ -1,0 +1,127 @@
+//! Operators, conditionals and lists that have no expected type.
+
+use super::exprs::{Place, Subject};
+use super::program::{Expr, ExprKind};
+use super::types::Type;
+use super::{Checker, errors};
+use crate::source::{Span, Spanned};
+use crate::syntax::ast::{self, BinaryOperator};
+
+impl<'a> Checker<'a> {
+    /// `if` without an expected type: the branches must have one in common.
+    pub(super) fn conditional(
+        &mut self,
+        condition: &'a ast::Expr,
+        then: &'a ast::Expr,
+        otherwise: &'a ast::Expr,
+        span: Span,
+    ) -> Expr {
+        let condition = Box::new(self.condition(condition));
+        let then = self.infer(then);
+        let otherwise = self.infer(otherwise);
+        let (ty, otherwise) = self.unify(&then.ty, otherwise, Subject::Else { then: then.span });
+        let (then, otherwise) = (Box::new(then), Box::new(otherwise));
+        Expr { kind: ExprKind::If { condition, then, otherwise }, ty, span }
+    }
+
+    /// The type that holds values of both types; reports the second expression if there is none.
+    fn unify(&mut self, first: &Type, second: Expr, subject: Subject<'a>) -> (Type, Expr) {
+        match first.join(&second.ty) {
+            Some(ty) => (ty, second),
+            None => (first.clone(), self.convert(second, first, Place::plain(subject))),
+        }
+    }
+
+    /// A list without an expected type: the first item says what the others must be.
+    pub(super) fn list(&mut self, items: &'a [ast::Expr], span: Span) -> Expr {
+        let mut ty = Type::Nothing;
+        let mut first = None;
+        let mut typed = Vec::new();
+        for item in items {
+            let found = self.infer(item);
+            let subject = Subject::Item { attribute: None, first };
+            let (joined, found) = self.unify(&ty, found, subject);
+            if !matches!(found.kind, ExprKind::Error) {
+                first = first.or(Some(found.span));
+            }
+            ty = joined;
+            typed.push(found);
+        }
+        Expr { kind: ExprKind::List(typed), ty: Type::list(ty), span }
+    }
+
+    pub(super) fn operator(
+        &mut self,
+        operator: &Spanned<BinaryOperator>,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+    ) -> Expr {
+        let place = Place::plain(Subject::Operand(operator.value));
+        match operator.value {
+            BinaryOperator::And | BinaryOperator::Or => {
+                let (left, right) = self.before_the_run(operator.span, |checker| {
+                    (checker.expr(left, &Type::Bool, place), checker.expr(right, &Type::Bool, place))
+                });
+                binary(operator.value, left, right, Type::Bool, span)
+            }
+            BinaryOperator::Equal | BinaryOperator::NotEqual => {
+                self.before_the_run(operator.span, |checker| checker.comparison(operator, left, right, span))
+            }
+            BinaryOperator::Default => {
+                let left = self.infer(left);
+                let right = self.infer(right);
+                // An unset left side gives the right one, so the `?` is the right side's.
+                let (ty, right) = self.unify(left.ty.required(), right, place.subject);
+                binary(operator.value, left, right, ty, span)
+            }
+            BinaryOperator::Concat => self.concat(operator, left, right, span),
+        }
+    }
+
+    fn comparison(
+        &mut self,
+        operator: &Spanned<BinaryOperator>,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+    ) -> Expr {
+        let subject = Subject::Operand(operator.value);
+        let left = self.infer(left);
+        if !left.ty.can_be_compared() {
+            self.infer(right);
+            self.report(errors::not_comparable(&left, operator.span));
+            return Expr::error(span);
+        }
+        // The right side may be unset whatever the left side is.
+        let right = self.infer(right);
+        let right = match left.ty.join(&right.ty) {
+            Some(_) => right,
+            None => self.convert(right, left.ty.required(), Place::plain(subject)),
+        };
+        binary(operator.value, left, right, Type::Bool, span)
+    }
+
+    fn concat(
+        &mut self,
+        operator: &Spanned<BinaryOperator>,
+        left: &'a ast::Expr,
+        right: &'a ast::Expr,
+        span: Span,
+    ) -> Expr {
+        let sources = self.short(left.span).zip(self.short(right.span));
+        let left = self.infer(left);
+        if !matches!(left.ty, Type::List(_) | Type::Error) {
+            self.infer(right);
+            self.report(errors::not_a_list(&left, operator.span, sources));
+            return Expr::error(span);
+        }
+        let right = self.infer(right);
+        let (ty, right) = self.unify(&left.ty, right, Subject::Operand(operator.value));
+        binary(operator.value, left, right, ty, span)
+    }
+}
+
+pub(super) fn binary(operator: BinaryOperator, left: Expr, right: Expr, ty: Type, span: Span) -> Expr {
+    Expr { kind: ExprKind::Binary { operator, left: Box::new(left), right: Box::new(right) }, ty, span }
+}

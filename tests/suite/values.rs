@@ -1,0 +1,145 @@
+//! What must hold for any values of a file: checking and planning end, whatever their number.
+
+use std::path::Path;
+
+use cachelang::diag::{Diagnostic, Severity};
+use cachelang::plan::{self, Environment, Inputs, PathKind};
+use cachelang::source::SourceMap;
+use indexmap::IndexMap;
+
+struct Nothing;
+
+impl Environment for Nothing {
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn path_kind(&self, _: &Path) -> Option<PathKind> {
+        None
+    }
+}
+
+/// The errors of checking and, if there are none, of planning.
+fn errors(text: &str) -> Vec<Diagnostic> {
+    let mut sources = SourceMap::new();
+    let file = sources.add("test", "test", &format!("cachelang 1\n{text}"));
+    let (program, mut found) = cachelang::check(&sources, file);
+    found.retain(|one| one.severity() == Severity::Error);
+    if !found.is_empty() {
+        return found;
+    }
+    let params = IndexMap::new();
+    let inputs = Inputs { params: &params, environment: &Nothing, folder: Path::new("/") };
+    plan::plan(&program, &inputs).err().unwrap_or_default()
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    errors(text).iter().map(|one| one.code.as_str()).collect()
+}
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn a_long_chain_of_values_needs_no_deep_stack() {
+    let chain = |last: &str, value: &dyn Fn(usize) -> String| -> String {
+        let lets = (0..10_000).map(|index| format!("let v{index} = {}\n", value(index + 1)));
+        lets.collect::<String>() + last
+    };
+    let next = |index: usize| format!("v{index}");
+    assert_eq!(codes(&chain("let v10000 = \"x\"\n", &next)), NONE);
+    assert_eq!(
+        codes(&chain("let v10000 = env(\"X\") ?? \"a\"\n", &|index| format!("\"${{v{index}}}\""))),
+        NONE
+    );
+    assert_eq!(codes(&chain("let v10000 = [\"x\"]\n", &|index| format!("v{index} + []"))), NONE);
+    assert_eq!(codes(&chain("let v10000 = v0\n", &next)), ["E0207"]);
+    assert_eq!(codes(&chain("let v10000 = 3\nlet bad = \"x\" + v0\n", &next)), ["E0301"]);
+}
+
+#[test]
+fn many_cycles_are_reported_once() {
+    let names: Vec<String> = (0..60).map(|index| format!("v{index}")).collect();
+    let all = names.join(", ");
+    let text: String = names.iter().map(|name| format!("let {name} = [{all}]\n")).collect();
+    assert!(codes(&text).len() <= names.len(), "{:?}", codes(&text).len());
+}
+
+#[test]
+fn the_longest_values_are_checked_and_evaluated() {
+    for (operator, operand, ty) in [
+        ("??", "env(\"X\")", "string?"),
+        ("+", "[\"a\"]", "list"),
+        ("&&", "flag", "bool"),
+        ("||", "flag", "bool"),
+    ] {
+        let value = vec![operand; 120].join(&format!(" {operator} "));
+        let text = format!("param flag: bool = true\nlet value = {value}\n");
+        assert_eq!(codes(&text), NONE, "{ty}");
+        let text = format!(
+            "param flag: bool = true\nlet value = {}\n",
+            vec![operand; 10_000].join(&format!(" {operator} "))
+        );
+        assert_eq!(codes(&text), ["E0012"], "{ty}");
+    }
+    let conditionals =
+        format!("param flag: bool = true\nlet value = {}1\n", "if flag then 1 else ".repeat(120));
+    assert_eq!(codes(&conditionals), NONE);
+    // The shapes that nest most calls of the checker in one level of a value.
+    for (open, close) in
+        [("if ", " then true else false"), ("!", ""), ("lower(\"${", "}\") == \"x\""), ("[", "]")]
+    {
+        let depth = if close.contains(['"', ']']) { 15 } else { 120 };
+        let text = format!("let value = {}true{}\n", open.repeat(depth), close.repeat(depth));
+        assert_eq!(codes(&text), NONE, "{open}");
+    }
+}
+
+#[test]
+fn mistakes_with_values() {
+    for (text, expected) in [
+        // A param whose rule needs the param itself.
+        ("param a: string = \"x\" { oneof = [a] }", vec!["E0207"]),
+        ("param a: string = \"x\" { oneof = [b] }\nparam b: string = a", vec!["E0207"]),
+        // Branches with one type in common.
+        ("param c: bool = true\nlet a = if c then [] else [\"a\"]", vec![]),
+        ("param c: bool = true\nlet a = if c then \"a\" else env(\"X\")", vec![]),
+        ("param c: bool = true\nlet a = if c then env(\"X\") else \"a\"\nlet b = \"${a}\"", vec!["E0302"]),
+        ("let a = [] + [\"a\"]", vec![]),
+        ("let a = [env(\"X\"), \"a\"]", vec![]),
+        ("let a = [[], [\"a\"], [1]]", vec!["E0304"]),
+        // What an unset value may meet.
+        ("let a = env(\"X\") == env(\"Y\")", vec![]),
+        ("let a = \"x\" == env(\"Y\")", vec![]),
+        ("let a = \"${env(\"X\") ?? env(\"Y\") ?? \"z\"}\"", vec![]),
+        ("let a = \"${env(\"X\") ?? env(\"Y\")}\"", vec!["E0302"]),
+        ("let a = !env(\"X\")", vec!["E0301"]),
+        ("let a = env(\"X\") && true", vec!["E0301"]),
+        ("let a = if env(\"X\") then 1 else 2", vec!["E0301"]),
+        // Only values can be compared.
+        ("image a { }\nlet b = a == a", vec!["E0301"]),
+        ("secret a = env(\"X\")\nlet b = a == a", vec!["E0301"]),
+        // One cause is reported once.
+        ("let a = unknown\nlet b = \"${a}\" == a\nlet c = [a, a + a]", vec!["E0201"]),
+        ("let a = b\nlet b = a\nlet c = a + b\nlet d = \"${c}\"", vec!["E0207"]),
+        ("let a = 1\nlet a = \"x\"\nlet b = \"${a}\"", vec!["E0203"]),
+    ] {
+        assert_eq!(codes(text), expected, "{text}");
+    }
+}
+
+/// Any one mistake in a real file is a few reports at most, whichever pass finds it.
+#[test]
+fn one_wrong_token_is_not_many_reports() {
+    let text = include_str!("../../examples/lambda/.cachefile").trim_start_matches("cachelang 1");
+    let tokens = crate::syntax::tokens(text);
+    for index in 0..tokens.len() {
+        for replacement in ["", "x"] {
+            let mut changed = tokens.clone();
+            *changed.get_mut(index).expect("the index is one of them") = replacement;
+            let mut found = errors(&changed.concat());
+            // What the parser reports is counted by the tests of the syntax.
+            found.retain(|one| !["E00", "E01"].iter().any(|family| one.code.as_str().starts_with(family)));
+            assert!(found.len() <= 3, "{} reports:\n{}\n{found:#?}", found.len(), changed.concat());
+        }
+    }
+}
