@@ -194,6 +194,12 @@ fn plain_words(message: &str) -> &str {
     while let Some(rest) = LAYERS.iter().find_map(|layer| message.strip_prefix(layer)) {
         message = rest;
     }
+    // Newer engines add an id that says nothing to anyone: `… of ref 65fd::2zsq: "/x": not found`
+    if let Some((_, cause)) =
+        message.strip_prefix("failed to calculate checksum of ref ").and_then(|rest| rest.split_once(": "))
+    {
+        message = cause;
+    }
     if let Some(once) = message.strip_suffix(": not found").filter(|once| once.ends_with(" not found")) {
         return once;
     }
@@ -221,6 +227,7 @@ mod tests {
             ("process \"/bin/sh -c make\" did not complete successfully: exit code: 137", "exit code: 137"),
             ("r.io/base:1: not found", "r.io/base:1: not found"),
             ("failed to compute cache key: \"/x\" not found: not found", "\"/x\" not found"),
+            ("failed to calculate checksum of ref 65fd::2zsq: \"/x\": not found", "\"/x\": not found"),
         ] {
             assert_eq!(plain_words(message), cause);
         }
