@@ -48,7 +48,7 @@ pub fn policy(plan: &Plan, cache: &Cache, engine: &Engine) -> Result<CachePolicy
 
 fn automatic(plan: &Plan, tag: &Tag, engine: &Engine) -> CachePolicy {
     let from = vec![import(plan, tag)];
-    if engine.registry_cache_export {
+    if engine.containerd_store {
         let to = CacheExport::Registry { reference: plan.reference(tag), mode: CacheMode::Max };
         CachePolicy { from, to: vec![to], cache_tag: None }
     } else {
@@ -63,11 +63,9 @@ fn import(plan: &Plan, tag: &Tag) -> CacheImport {
 fn export(plan: &Plan, target: &CacheTarget, engine: &Engine) -> Result<CacheExport, BuildError> {
     match target {
         CacheTarget::Inline => Ok(CacheExport::Inline),
-        CacheTarget::Registry { tag, mode } if engine.registry_cache_export => {
+        CacheTarget::Registry { tag, mode } if engine.containerd_store => {
             Ok(CacheExport::Registry { reference: plan.reference(tag), mode: *mode })
         }
-        CacheTarget::Registry { .. } => Err(BuildError::CacheExport {
-            engine: format!("the Docker Engine {} at {}", engine.version, engine.address),
-        }),
+        CacheTarget::Registry { .. } => Err(BuildError::CacheExport { engine: engine.to_string() }),
     }
 }

@@ -66,13 +66,20 @@ pub struct Engine {
     pub address: String,
     /// `20.10.24`
     pub version: String,
-    /// Whether it can export a cache to a registry, or only inside an image.
-    pub registry_cache_export: bool,
+    /// Whether it keeps images in containerd's store. Only then can it export a cache to a registry, and keep images
+    /// of several platforms.
+    pub containerd_store: bool,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the Docker Engine {} at {}", self.version, self.address)
+    }
 }
 
 impl Engine {
-    pub fn new(address: impl Into<String>, version: impl Into<String>, registry_cache_export: bool) -> Self {
-        Self { address: address.into(), version: version.into(), registry_cache_export }
+    pub fn new(address: impl Into<String>, version: impl Into<String>, containerd_store: bool) -> Self {
+        Self { address: address.into(), version: version.into(), containerd_store }
     }
 }
 
@@ -84,8 +91,35 @@ pub struct BuildRequest {
     pub references: Vec<String>,
     pub cache_from: Vec<CacheImport>,
     pub cache_to: Vec<CacheExport>,
-    /// Credentials by registry host, for base images and caches.
-    pub credentials: IndexMap<String, Credentials>,
+    /// For base images and caches.
+    pub logins: Logins,
+}
+
+/// Credentials by registry host: those of the file's registries, else those that the machine has.
+#[derive(Clone)]
+pub struct Logins {
+    declared: IndexMap<String, Credentials>,
+    registry: Arc<dyn Registry>,
+}
+
+impl Logins {
+    pub fn new(declared: IndexMap<String, Credentials>, registry: Arc<dyn Registry>) -> Self {
+        Self { declared, registry }
+    }
+
+    /// The credentials for a host, `None` if it is to be used without.
+    pub async fn find(&self, host: &str) -> Option<Credentials> {
+        match self.declared.get(host) {
+            Some(declared) => Some(declared.clone()),
+            None => self.registry.machine_login(host).await,
+        }
+    }
+}
+
+impl fmt::Debug for Logins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logins").field("declared", &self.declared).finish_non_exhaustive()
+    }
 }
 
 /// What a build is doing.
@@ -131,13 +165,16 @@ pub enum StepState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Built {
+    /// The image as the engine identifies it: the digest of its config or, with the containerd image store, of its
+    /// manifest.
+    pub image: String,
     /// The instructions of the Dockerfile in their order, with whether each came from the cache; `FROM` is left out.
     pub steps: Vec<BuiltStep>,
 }
 
 impl Built {
-    pub fn new(steps: Vec<BuiltStep>) -> Self {
-        Self { steps }
+    pub fn new(image: impl Into<String>, steps: Vec<BuiltStep>) -> Self {
+        Self { image: image.into(), steps }
     }
 
     pub fn cached(&self) -> usize {
@@ -154,6 +191,8 @@ pub struct BuiltStep {
 /// A tag to push.
 #[derive(Debug, Clone)]
 pub struct PushRequest {
+    /// [`Built::image`]. A name alone would not do: another run on the same engine may have given it to its image.
+    pub image: String,
     /// `host/name`
     pub repository: String,
     pub tag: String,
@@ -218,6 +257,9 @@ pub trait Registry: Send + Sync {
         repository: &plan::Repository,
     ) -> Result<Option<Credentials>, RegistryError>;
 
+    /// The login that this machine has for a registry host which the file does not declare: that of a base image.
+    async fn machine_login(&self, host: &str) -> Option<Credentials>;
+
     /// The manifest that a tag or digest of a repository names now, `None` if there is none.
     async fn manifest(
         &self,
@@ -233,13 +275,20 @@ pub trait Registry: Send + Sync {
 pub struct Manifest {
     /// `sha256:…`
     pub digest: String,
+    /// The digest of the image's config, `None` for an index.
+    pub config: Option<String>,
     /// From the base up; empty for an index.
     pub layers: Vec<Layer>,
 }
 
 impl Manifest {
-    pub fn new(digest: impl Into<String>, layers: Vec<Layer>) -> Self {
-        Self { digest: digest.into(), layers }
+    pub fn new(digest: impl Into<String>, config: Option<String>, layers: Vec<Layer>) -> Self {
+        Self { digest: digest.into(), config, layers }
+    }
+
+    /// Whether it is the manifest of an image that an engine has built.
+    pub fn is_of(&self, built: &Built) -> bool {
+        self.digest == built.image || self.config.as_deref() == Some(&built.image)
     }
 }
 
@@ -330,8 +379,12 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
 pub enum BuildError {
     #[error("cannot reach a Docker Engine at {address} ({cause})")]
     Unreachable { address: String, cause: String },
-    #[error("the connection to the engine was lost ({0})")]
-    ConnectionLost(String),
+    #[error("the connection to the engine was lost{} ({cause})", during(.step))]
+    ConnectionLost {
+        cause: String,
+        /// The step that was running.
+        step: Option<String>,
+    },
     #[error("step `{step}` failed: {cause}")]
     Step {
         step: String,
@@ -345,8 +398,14 @@ pub enum BuildError {
     Context(String),
     #[error("{engine} cannot export a cache to a registry")]
     CacheExport { engine: String },
+    #[error("{engine} cannot keep an image of several platforms")]
+    Platforms { engine: String },
     #[error("{0}")]
     Engine(String),
+}
+
+fn during(step: &Option<String>) -> String {
+    step.as_ref().map_or_else(String::new, |step| format!(" during step `{step}`"))
 }
 
 /// Why a tag could not be pushed.
@@ -409,8 +468,12 @@ mod tests {
     #[test]
     fn credentials_do_not_show_their_password() {
         let credentials = Credentials { username: "ci".into(), password: "hunter2".into() };
-        let request =
-            PushRequest { repository: "r.io/a".into(), tag: "1".into(), credentials: Some(credentials) };
+        let request = PushRequest {
+            image: "sha256:aa".into(),
+            repository: "r.io/a".into(),
+            tag: "1".into(),
+            credentials: Some(credentials),
+        };
         assert!(!format!("{request:?}").contains("hunter2"));
     }
 
@@ -418,7 +481,7 @@ mod tests {
     fn bytes_are_those_of_the_layers_that_were_sent() {
         let layer = |digest: &str, size| Layer { digest: digest.into(), size };
         let layers = vec![layer("sha256:aa11", 10), layer("sha256:bb22", 200), layer("sha256:bb22", 200)];
-        let manifest = Manifest::new("sha256:ff", layers);
+        let manifest = Manifest::new("sha256:ff", None, layers);
         let diff_ids = vec!["sha256:01".into(), "sha256:02".into(), "sha256:02".into()];
         let sent = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
-use oci_client::manifest::OciManifest;
+use oci_client::manifest::{OciDescriptor, OciManifest};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use tokio::sync::{Mutex, OnceCell};
@@ -27,6 +27,9 @@ const PROBE_TAG: &str = "latest";
 
 /// A registry that has not answered by then will not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The pauses before reading again what failed for the moment.
+const READ_RETRIES: &[Duration] =
+    &[Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Registries over the network. Credentials are looked up once for each registry item of the file.
@@ -92,6 +95,16 @@ impl Registry for Registries {
         Ok(found.map(|found| found.credentials))
     }
 
+    async fn machine_login(&self, host: &str) -> Option<Credentials> {
+        // A configuration that cannot be read is no reason not to try without: most base images are public.
+        let found = credentials::oci(host, None, None).await;
+        found
+            .inspect_err(|error| tracing::warn!(%error, host, "no login"))
+            .ok()
+            .flatten()
+            .map(|found| found.credentials)
+    }
+
     async fn manifest(
         &self,
         registry: &plan::Registry,
@@ -115,11 +128,40 @@ impl Registry for Registries {
         let operation = oci_client::RegistryOperation::Push;
         let failed = |error| failure(registry, found.as_ref(), &error);
         client.auth(&image, &auth, operation).await.map_err(failed)?;
-        match client.pull_manifest(&image, &auth).await {
-            Ok((manifest, digest)) => Ok(Some(Manifest::new(digest, layers(manifest)))),
+        match pull_manifest(&client, &image, &auth).await {
+            Ok((OciManifest::Image(image), digest)) => {
+                Ok(Some(Manifest::new(digest, Some(image.config.digest), layers(image.layers))))
+            }
+            Ok((OciManifest::ImageIndex(_), digest)) => Ok(Some(Manifest::new(digest, None, Vec::new()))),
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+/// Reads a manifest, again if the registry answers that it has a passing problem.
+async fn pull_manifest(
+    client: &Client,
+    image: &Reference,
+    auth: &RegistryAuth,
+) -> Result<(OciManifest, String), OciDistributionError> {
+    for delay in READ_RETRIES {
+        match client.pull_manifest(image, auth).await {
+            Err(error) if is_passing(&error) => tokio::time::sleep(*delay).await,
+            answer => return answer,
+        }
+    }
+    client.pull_manifest(image, auth).await
+}
+
+fn is_passing(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::ServerError { code, .. } => *code == 429 || *code >= 500,
+        OciDistributionError::RequestError(error) => !error.is_connect() && !error.is_timeout(),
+        OciDistributionError::RegistryError { envelope, .. } => {
+            envelope.errors.iter().any(|error| error.code == OciErrorCode::Toomanyrequests)
+        }
+        _ => false,
     }
 }
 
@@ -145,17 +187,12 @@ fn is_loopback(host: &str) -> bool {
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn layers(manifest: OciManifest) -> Vec<Layer> {
-    match manifest {
-        OciManifest::Image(image) => {
-            let layer = |layer: oci_client::manifest::OciDescriptor| Layer {
-                digest: layer.digest,
-                size: u64::try_from(layer.size).unwrap_or_default(),
-            };
-            image.layers.into_iter().map(layer).collect()
-        }
-        OciManifest::ImageIndex(_) => Vec::new(),
-    }
+fn layers(descriptors: Vec<OciDescriptor>) -> Vec<Layer> {
+    let layer = |layer: OciDescriptor| Layer {
+        digest: layer.digest,
+        size: u64::try_from(layer.size).unwrap_or_default(),
+    };
+    descriptors.into_iter().map(layer).collect()
 }
 
 fn is_absent(error: &OciDistributionError) -> bool {

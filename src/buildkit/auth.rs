@@ -5,19 +5,18 @@ use bollard_buildkit_proto::moby::filesync::v1::{
     CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse, GetTokenAuthorityRequest,
     GetTokenAuthorityResponse, VerifyTokenAuthorityRequest, VerifyTokenAuthorityResponse,
 };
-use indexmap::IndexMap;
 use tonic::{Request, Response, Status};
 
-use crate::host::Credentials;
+use crate::host::Logins;
 
-/// Answers with the credentials that it was given, by registry host.
+/// Answers with the logins of a build.
 pub(super) struct AuthService {
-    credentials: IndexMap<String, Credentials>,
+    logins: Logins,
 }
 
 impl AuthService {
-    pub(super) fn new(credentials: IndexMap<String, Credentials>) -> Self {
-        Self { credentials }
+    pub(super) fn new(logins: Logins) -> Self {
+        Self { logins }
     }
 }
 
@@ -30,10 +29,8 @@ impl Auth for AuthService {
         request: Request<CredentialsRequest>,
     ) -> Result<Response<CredentialsResponse>, Status> {
         let host = request.into_inner().host;
-        let response = match self.credentials.get(&host) {
-            Some(found) => {
-                CredentialsResponse { username: found.username.clone(), secret: found.password.clone() }
-            }
+        let response = match self.logins.find(&host).await {
+            Some(found) => CredentialsResponse { username: found.username, secret: found.password },
             None => CredentialsResponse::default(),
         };
         Ok(Response::new(response))

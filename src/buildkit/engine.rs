@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bollard::query_parameters::TagImageOptionsBuilder;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use bollard_buildkit_proto::moby::buildkit::v1::StatusRequest;
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
@@ -63,6 +64,14 @@ impl DockerEngine {
         self.docker.get_or_try_init(connect).await
     }
 
+    /// Gives the image its name again, right before the push: another run may have taken the name meanwhile.
+    async fn tag(&self, request: &PushRequest) -> Result<(), PushError> {
+        let docker = self.docker().await.map_err(|error| PushError::Engine(error.to_string()))?;
+        let options = TagImageOptionsBuilder::default().repo(&request.repository).tag(&request.tag).build();
+        let tagged = docker.tag_image(&request.image, Some(options)).await;
+        tagged.map_err(|error| PushError::Engine(chain(&error)))
+    }
+
     async fn diff_ids(&self, reference: &str) -> Result<Vec<String>, PushError> {
         let docker = self.docker().await.map_err(|error| PushError::Engine(error.to_string()))?;
         let inspected = docker.inspect_image(reference).await;
@@ -96,12 +105,12 @@ impl Builder for DockerEngine {
             TransportError::Refused { .. } => BuildError::Engine(error.to_string()),
             error => self.unreachable(&error),
         })?;
-        let auth = AuthService::new(request.credentials.clone());
+        let auth = AuthService::new(request.logins.clone());
         let session = Session::open(channel.clone(), FileSync::new(local_dirs(request)), auth);
         let mut progress = Progress::default();
         let solved = follow_solve(channel, request, session.id(), &mut progress, report).await;
         match solved {
-            Ok(()) => Ok(Built::new(progress.built_steps())),
+            Ok(image) => Ok(Built::new(image, progress.built_steps())),
             Err(status) => Err(build_error(&status, &mut progress)),
         }
     }
@@ -111,6 +120,7 @@ impl Builder for DockerEngine {
         request: &PushRequest,
         report: &(dyn Fn(PushProgress) + Send + Sync),
     ) -> Result<Pushed, PushError> {
+        self.tag(request).await?;
         let transfer = push::push(&self.address, request, report).await?;
         let digest = transfer.digest().ok_or_else(|| {
             PushError::Engine("the engine ended the push without naming a digest".to_owned())
@@ -129,19 +139,22 @@ fn local_dirs(request: &BuildRequest) -> LocalDirs {
         .with_directory(solve::DOCKERFILE_DIR, beside)
 }
 
-/// Runs the solve with its status stream beside it. Dropping the future cancels the solve in the engine.
+/// Runs the solve with its status stream beside it and returns the image's id. Dropping the future cancels the solve in the engine.
 async fn follow_solve(
     channel: Channel,
     build: &BuildRequest,
     session: &str,
     progress: &mut Progress,
     report: &(dyn Fn(BuildProgress) + Send + Sync),
-) -> Result<(), Status> {
+) -> Result<String, Status> {
     let reference = Uuid::new_v4().simple().to_string();
     let mut control = ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
     let mut status_control = control.clone();
     let request = solve::request(build, &reference, session);
-    let solve = async { control.solve(request).await.map(|_| ()) };
+    let solve = async {
+        let response = control.solve(request).await?.into_inner().exporter_response;
+        Ok(response.get("containerimage.digest").cloned().unwrap_or_default())
+    };
     let follow = async {
         let mut messages = status_control.status(StatusRequest { r#ref: reference }).await?.into_inner();
         while let Some(message) = messages.message().await? {
@@ -174,7 +187,11 @@ fn build_error(status: &Status, progress: &mut Progress) -> BuildError {
     match status.code() {
         _ if message.contains("no space left on device") => BuildError::DiskFull(message),
         Code::Unavailable | Code::Internal | Code::Cancelled => {
-            BuildError::ConnectionLost(if message.is_empty() { status.to_string() } else { message })
+            BuildError::ConnectionLost { cause: message, step: progress.running_step() }
+        }
+        // The engine's own errors arrive as words; only those of the transport have a cause on this side.
+        _ if std::error::Error::source(status).is_some() => {
+            BuildError::ConnectionLost { cause: chain(status), step: progress.running_step() }
         }
         _ => BuildError::Engine(message),
     }

@@ -20,7 +20,10 @@ const EXPORTER: &str = "moby";
 
 /// The request for one build. `reference` identifies the solve, `session` is who serves its files.
 pub(super) fn request(wanted: &BuildRequest, reference: &str, session: &str) -> SolveRequest {
-    let exporter_attrs = HashMap::from([("name".to_owned(), wanted.references.join(","))]);
+    let mut exporter_attrs = HashMap::new();
+    if !wanted.references.is_empty() {
+        exporter_attrs.insert("name".to_owned(), wanted.references.join(","));
+    }
     let imports: Vec<_> = wanted.cache_from.iter().map(import).collect();
     let exports = wanted.cache_to.iter().map(export).collect();
     SolveRequest {
@@ -134,9 +137,12 @@ fn frontend_imports(imports: &[CacheOptionsEntry]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use indexmap::IndexMap;
 
     use super::*;
+    use crate::host::Logins;
 
     fn wanted() -> BuildRequest {
         BuildRequest {
@@ -158,7 +164,7 @@ mod tests {
                 CacheExport::Inline,
                 CacheExport::Registry { reference: "r.io/a:cache".into(), mode: CacheMode::Max },
             ],
-            credentials: IndexMap::new(),
+            logins: Logins::new(IndexMap::new(), Arc::new(crate::registry::Registries::new())),
         }
     }
 
@@ -189,6 +195,12 @@ mod tests {
         assert_eq!(exporter.r#type, request.exporter_deprecated);
         assert_eq!(exporter.attrs, request.exporter_attrs_deprecated);
         assert_eq!(exporter.attrs.get("name").map(String::as_str), Some("r.io/a:1,r.io/a:latest"));
+    }
+
+    #[test]
+    fn an_image_without_a_tag_gets_no_name() {
+        let unnamed = BuildRequest { references: Vec::new(), ..wanted() };
+        assert_eq!(request(&unnamed, "solve-1", "session-1").exporter_attrs_deprecated.get("name"), None);
     }
 
     #[test]

@@ -163,6 +163,14 @@ impl Progress {
         steps.into_iter().map(|(_, step)| step).collect()
     }
 
+    /// An instruction that has started and not ended.
+    pub(super) fn running_step(&self) -> Option<String> {
+        let running = |record: &&StepRecord| {
+            record.state == StepState::Running && Instruction::parse(&record.name).is_some()
+        };
+        self.steps.values().find(running).map(|record| record.name.clone())
+    }
+
     /// The step that made the build fail.
     pub(super) fn failed_step(&mut self) -> Option<FailedStep> {
         let failed = |record: &StepRecord| {

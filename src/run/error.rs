@@ -40,6 +40,15 @@ impl RunError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
+            RunError::Engine { source: BuildError::Platforms { .. }, .. } => Some(
+                "either build for one platform, or turn on the containerd image store of the engine"
+                    .to_owned(),
+            ),
+            RunError::Engine { source: BuildError::Unreachable { cause, .. }, .. }
+                if cause.contains("ermission denied") =>
+            {
+                Some("let this user use the engine's socket: the group `docker` may".to_owned())
+            }
             RunError::Engine { source: BuildError::Unreachable { address, .. }, .. } => Some(format!(
                 "start the Docker Engine at {address}, or set DOCKER_HOST to the address of another one"
             )),

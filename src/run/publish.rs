@@ -1,5 +1,6 @@
 //! Builds images and pushes their tags.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -7,7 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::{Report, RunError};
 use crate::cache::{self, CachePolicy};
-use crate::host::{BuildRequest, Built, Credentials, Event, Host, PushRequest};
+use crate::host::{BuildError, BuildRequest, Built, Credentials, Event, Host, Logins, PushRequest};
 use crate::plan::{Image, ImageId, Plan, PushTag, RepositoryId, Step, Tag};
 
 /// What builds and pushes need of a plan and its host, found out once.
@@ -47,6 +48,10 @@ impl<'a> Publisher<'a> {
                 let policy =
                     cache::policy(plan, &plan.image(*id).cache, &engine).map_err(engine_error(*id))?;
                 publisher.caches.insert(*id, policy);
+                if plan.image(*id).build.platforms.len() > 1 && !engine.containerd_store {
+                    let source = BuildError::Platforms { engine: engine.to_string() };
+                    return Err(RunError::Engine { image: plan.image(*id).name.clone(), source });
+                }
             }
         }
         for id in built {
@@ -138,13 +143,13 @@ impl<'a> Publisher<'a> {
         let cache = self.caches.get(&id);
         let host =
             |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
-        let credentials = self.credentials.iter();
+        let declared = self.credentials.iter().filter_map(|(id, found)| Some((host(*id), found.clone()?)));
         BuildRequest {
             build: image.build.clone(),
             references: self.tags(id).iter().map(|pushed| self.plan.reference(&pushed.tag)).collect(),
             cache_from: cache.map(|policy| policy.from.clone()).unwrap_or_default(),
             cache_to: cache.map(|policy| policy.to.clone()).unwrap_or_default(),
-            credentials: credentials.filter_map(|(id, found)| Some((host(*id), found.clone()?))).collect(),
+            logins: Logins::new(declared.collect(), Arc::clone(&self.host.registry)),
         }
     }
 
@@ -156,11 +161,13 @@ impl<'a> Publisher<'a> {
             return errors;
         }
         let images: IndexSet<_> = images.iter().copied().collect();
+        let built = |id: ImageId| report.image(id).built.clone().map(|built| (id, built));
+        let images: Vec<_> = images.into_iter().filter_map(built).collect();
         for moving in [false, true] {
-            let pushes = images.iter().map(|id| self.push_tags(*id, moving));
+            let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, moving));
             let results = join_all(pushes).await;
             let mut errors = Vec::new();
-            for (id, (published, error)) in images.iter().zip(results) {
+            for ((id, _), (published, error)) in images.iter().zip(results) {
                 let reports = published.into_iter();
                 reports.for_each(|tag| record(report, self.plan, *id, tag));
                 errors.extend(error);
@@ -173,10 +180,15 @@ impl<'a> Publisher<'a> {
     }
 
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.
-    async fn push_tags(&self, id: ImageId, moving: bool) -> (Vec<PublishedTag>, Option<RunError>) {
+    async fn push_tags(
+        &self,
+        id: ImageId,
+        built: &Built,
+        moving: bool,
+    ) -> (Vec<PublishedTag>, Option<RunError>) {
         let mut published = Vec::new();
         for pushed in self.tags(id).iter().filter(|pushed| pushed.moving == moving) {
-            match self.push_one(self.plan.image(id), &pushed.tag).await {
+            match self.push_one(self.plan.image(id), built, &pushed.tag).await {
                 Ok(tag) => published.push(tag),
                 Err(error) => return (published, Some(error)),
             }
@@ -184,12 +196,12 @@ impl<'a> Publisher<'a> {
         (published, None)
     }
 
-    async fn push_one(&self, image: &Image, tag: &Tag) -> Result<PublishedTag, RunError> {
+    async fn push_one(&self, image: &Image, built: &Built, tag: &Tag) -> Result<PublishedTag, RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
         let observer = &self.host.observer;
         observer.observe(&Event::PushStarted { image: name(), reference: reference() });
         let started = Instant::now();
-        let pushed = self.push_and_read_back(image, tag).await;
+        let pushed = self.push_and_read_back(image, built, tag).await;
         let elapsed = started.elapsed();
         match &pushed {
             Ok((digest, bytes)) => observer.observe(&Event::PushFinished {
@@ -207,10 +219,16 @@ impl<'a> Publisher<'a> {
     }
 
     /// Returns the digest and the bytes sent. The tag is read from the registry afterwards: what counts is what the
-    /// next machine will find there.
-    async fn push_and_read_back(&self, image: &Image, tag: &Tag) -> Result<(String, u64), RunError> {
+    /// next machine will find there, and it must be what this run has built.
+    async fn push_and_read_back(
+        &self,
+        image: &Image,
+        built: &Built,
+        tag: &Tag,
+    ) -> Result<(String, u64), RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
         let request = PushRequest {
+            image: built.image.clone(),
             repository: self.plan.repository_reference(tag.repository),
             tag: tag.tag.clone(),
             credentials: self.credentials.get(&tag.repository).cloned().flatten(),
@@ -231,7 +249,7 @@ impl<'a> Publisher<'a> {
             source,
         })?;
         match found {
-            Some(manifest) if manifest.digest == pushed.digest => {
+            Some(manifest) if manifest.digest == pushed.digest && manifest.is_of(built) => {
                 let bytes = pushed.bytes_sent(&manifest);
                 Ok((pushed.digest, bytes))
             }

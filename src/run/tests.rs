@@ -67,7 +67,7 @@ fn plan_of(text: &str) -> Plan {
 #[derive(Default)]
 struct Script {
     failing: HashSet<&'static str>,
-    registry_cache_export: bool,
+    containerd_store: bool,
     calls: Mutex<Vec<String>>,
 }
 
@@ -86,7 +86,7 @@ impl Builder for Script {
         if self.call("engine".to_owned()) {
             return Err(BuildError::Unreachable { address: "unix:///x".into(), cause: "gone".into() });
         }
-        Ok(Engine::new("unix:///x", "1.0", self.registry_cache_export))
+        Ok(Engine::new("unix:///x", "1.0", self.containerd_store))
     }
 
     async fn build(
@@ -105,7 +105,11 @@ impl Builder for Script {
         if self.failing.contains("hang") {
             std::future::pending::<()>().await;
         }
-        Ok(Built::new(vec![BuiltStep { name: "[2/2] RUN x".into(), cached: true }]))
+        let image = if request.references.iter().any(|name| name.contains("api")) { "api" } else { "cron" };
+        Ok(Built::new(
+            format!("sha256:config-{image}"),
+            vec![BuiltStep { name: "[2/2] RUN x".into(), cached: true }],
+        ))
     }
 
     async fn push(
@@ -138,6 +142,10 @@ impl Registry for Script {
         Ok(None)
     }
 
+    async fn machine_login(&self, _: &str) -> Option<Credentials> {
+        None
+    }
+
     async fn manifest(
         &self,
         _: &plan::Registry,
@@ -149,8 +157,11 @@ impl Registry for Script {
         }
         let image = if reference.contains("api") { "api" } else { "cron" };
         let layer = |digest: &str, size| Layer { digest: digest.into(), size };
+        let config = if self.failing.contains("other image") { "someone-else" } else { image };
+        let config = Some(format!("sha256:config-{config}"));
         Ok(Some(Manifest::new(
             format!("sha256:{image}"),
+            config,
             vec![layer("sha256:c1", 100), layer("sha256:c2", 7)],
         )))
     }
@@ -280,6 +291,23 @@ async fn a_tag_that_is_not_in_the_registry_fails_the_run() {
 }
 
 #[tokio::test]
+async fn a_tag_that_names_the_image_of_another_run_fails_the_run() {
+    let (report, calls) = run_script(FILE, failing("other image")).await;
+    assert!(matches!(report.outcome, Outcome::Failed(_)));
+    assert!(!calls.contains("push r.io/app:api-latest"), "{calls}");
+}
+
+#[tokio::test]
+async fn several_platforms_need_the_containerd_store() {
+    let text = FILE.replace("image api {", "image api {\n  platforms = [\"linux/amd64\", \"linux/arm64\"]");
+    let (report, calls) = run_script(&text, Script::default()).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("the engine cannot do this") };
+    let expected = "image `api` cannot be built: the Docker Engine 1.0 at unix:///x cannot keep an image of several platforms";
+    assert_eq!(errors[0].to_string(), expected);
+    assert_eq!(calls, "engine");
+}
+
+#[tokio::test]
 async fn a_cancelled_run_still_reports() {
     let script = Arc::new(failing("hang"));
     let cancelled = CancellationToken::new();
@@ -308,7 +336,7 @@ async fn the_report_counts_steps_and_bytes() {
 
 #[tokio::test]
 async fn an_engine_that_can_exports_the_cache_to_the_registry() {
-    let script = Script { registry_cache_export: true, ..Script::default() };
+    let script = Script { containerd_store: true, ..Script::default() };
     let (report, calls) = run_script(FILE, script).await;
     assert!(matches!(report.outcome, Outcome::Done));
     assert!(!calls.contains("push r.io/app:cache-api"), "the cache is no image tag: {calls}");
