@@ -16,6 +16,7 @@ mod credentials;
 mod disk;
 mod ecr;
 mod engine;
+mod engine_shared;
 mod failures;
 mod interrupt;
 mod lambda;
