@@ -191,7 +191,7 @@ fn build_error(status: &Status, progress: &mut Progress) -> BuildError {
         }
         // The engine's own errors arrive as words; only those of the transport have a cause on this side.
         _ if std::error::Error::source(status).is_some() => {
-            BuildError::ConnectionLost { cause: chain(status), step: progress.running_step() }
+            BuildError::ConnectionLost { cause: root_cause(status), step: progress.running_step() }
         }
         _ => BuildError::Engine(message),
     }
