@@ -6,7 +6,9 @@
 mod errors;
 mod eval;
 mod functions;
+mod limits;
 mod lower;
+mod pushes;
 mod rules;
 
 use std::path::{Path, PathBuf};

@@ -138,7 +138,11 @@ impl<'a> Checker<'a> {
             (ast::ExprKind::Binary { operator, left, right }, _)
                 if operator.value == BinaryOperator::Default =>
             {
-                let left = self.expr(left, &expected.clone().optional(), place);
+                let optional = expected.clone().optional();
+                let left = match self.tag_with_default(left, right) {
+                    Some(tag) => self.convert(tag, &optional, place),
+                    None => self.expr(left, &optional, place),
+                };
                 // Where the left side has the wrong type, the right side mostly has the same one.
                 let right = match left.kind {
                     ExprKind::Error => self.infer(right),

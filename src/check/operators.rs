@@ -69,14 +69,37 @@ impl<'a> Checker<'a> {
                 self.before_the_run(operator.span, |checker| checker.comparison(operator, left, right, span))
             }
             BinaryOperator::Default => {
-                let left = self.infer(left);
+                let tag = self.tag_with_default(left, right);
+                let is_tag = tag.is_some();
+                let left = tag.unwrap_or_else(|| self.infer(left));
                 let right = self.infer(right);
+                // A default that was meant for a tag's text says nothing about the type of the whole.
+                if is_tag && matches!(left.kind, ExprKind::Error) {
+                    return Expr::error(span);
+                }
                 // An unset left side gives the right one, so the `?` is the right side's.
                 let (ty, right) = self.unify(left.ty.required(), right, place.subject);
                 binary(operator.value, left, right, ty, span)
             }
             BinaryOperator::Concat => self.concat(operator, left, right, span),
         }
+    }
+
+    /// The left side of `??` if it is a tag: the colon binds stronger, so that the default is not the tag's text's.
+    pub(super) fn tag_with_default(&mut self, left: &'a ast::Expr, right: &'a ast::Expr) -> Option<Expr> {
+        let ast::ExprKind::Tag { repository, tag } = &left.kind else { return None };
+        let subject = Subject::Tag(repository.span);
+        let sources = self.short(repository.span).zip(self.short(tag.span)).zip(self.short(right.span));
+        let repository = self.expr(repository, &Type::Repository, Place::plain(Subject::Repository));
+        let found = self.infer(tag);
+        let is_unset = matches!(found.ty, Type::Optional(_)) && *found.ty.required() == Type::String;
+        if is_unset && !matches!(right.kind, ast::ExprKind::Tag { .. }) {
+            self.report(errors::default_behind_tag(&found, sources));
+            return Some(Expr::error(left.span));
+        }
+        let tag = Box::new(self.convert(found, &Type::String, Place::plain(subject)));
+        let kind = ExprKind::Tag { repository: Box::new(repository), tag };
+        Some(Expr { kind, ty: Type::Tag, span: left.span })
     }
 
     fn comparison(

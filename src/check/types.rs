@@ -43,6 +43,11 @@ impl Type {
         }
     }
 
+    /// Whether its values hold other values.
+    pub(crate) fn is_collection(&self) -> bool {
+        matches!(self.required(), Self::List(_) | Self::Map(_))
+    }
+
     /// The type without `?`.
     pub(crate) fn required(&self) -> &Type {
         match self {

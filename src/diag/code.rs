@@ -61,6 +61,7 @@ pub enum Code {
     RefTooEarly,
     BadParamValue,
     MissingParamValue,
+    ValueTooLarge,
     BadRepositoryName,
     BadTag,
     TagPushedTwice,
@@ -75,7 +76,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the families.
-    pub const ALL: [Code; 55] = [
+    pub const ALL: [Code; 56] = [
         Code::UnterminatedString,
         Code::SingleQuotes,
         Code::ForeignComment,
@@ -121,6 +122,7 @@ impl Code {
         Code::RefTooEarly,
         Code::BadParamValue,
         Code::MissingParamValue,
+        Code::ValueTooLarge,
         Code::BadRepositoryName,
         Code::BadTag,
         Code::TagPushedTwice,
@@ -181,6 +183,7 @@ impl Code {
             Code::RefTooEarly => "E0305",
             Code::BadParamValue => "E0308",
             Code::MissingParamValue => "E0309",
+            Code::ValueTooLarge => "E0312",
             Code::BadRepositoryName => "E0401",
             Code::BadTag => "E0402",
             Code::TagPushedTwice => "E0404",

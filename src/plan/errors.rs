@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::PathKind;
+use super::limits::Excess;
 use crate::check::types::Type;
 use crate::diag::{Code, Diagnostic, similar};
 use crate::source::Span;
@@ -31,6 +32,16 @@ fn choices(known: &[&str]) -> String {
 pub(super) fn not_known_before_the_run(span: Span) -> Diagnostic {
     Diagnostic::new(Code::RefTooEarly, "this is not known before the run", span, "known only after the push")
         .with_help("write it as an argument or in `env` of a step")
+}
+
+pub(super) fn value_too_large(excess: Excess, span: Span) -> Diagnostic {
+    let message = match excess {
+        Excess::Text => "this value has more than 1 MiB of text",
+        Excess::Items => "this value has more than 100,000 items",
+    };
+    Diagnostic::new(Code::ValueTooLarge, message, span, "grows too large here")
+        .with_note("a value has at most 1 MiB of text and 100,000 items")
+        .with_help("write it to a file that the build or the command reads")
 }
 
 pub(super) fn bad_param_value(name: &Name, given: &str, ty: &Type) -> Diagnostic {
@@ -208,6 +219,38 @@ pub(super) fn tag_pushed_twice(
     .with_label(first.1, "pushed here first")
     .with_note(format!("the later push wins: `{}` and `{}` overwrite each other", first.0, second.0))
     .with_help(format!("make it distinct, such as `{repository}:\"{}-{distinct}\"`", second.0))
+}
+
+/// A tag that is pushed and is also where another image keeps its cache; `cache` is that image.
+pub(super) fn tag_is_a_cache(
+    (repository, tag): (&str, &str),
+    push: (&str, Span),
+    cache: (&str, Span),
+) -> Diagnostic {
+    let shown: String = tag.chars().take(32).collect();
+    Diagnostic::new(
+        Code::TagPushedTwice,
+        format!("tag `{repository}:{shown}` is pushed and is a cache"),
+        push.1,
+        "pushed here",
+    )
+    .with_label(cache.1, "keeps its cache there")
+    .with_note(format!("the tag is the cache of image `{}`: `{}` would overwrite it", cache.0, push.0))
+    .with_help(format!("either push `{}` under another tag", push.0))
+    .with_help(format!("or keep the cache of `{}` elsewhere with a `cache` block", cache.0))
+}
+
+/// The tag of an automatic cache that is longer than tags may be.
+pub(super) fn long_cache_tag(image: &Name, tag: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::BadTag,
+        format!("{} is not a tag", shown(tag)),
+        image.span,
+        format!("makes a tag of {} characters, 128 are allowed", tag.chars().count()),
+    )
+    .with_note("the tag of an image's cache is made of the image's name: `cache-<image>`")
+    .with_help("either give the image a shorter name")
+    .with_help("or say where its cache is with a `cache` block")
 }
 
 pub(super) fn missing_path(

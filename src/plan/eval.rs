@@ -1,5 +1,6 @@
 //! Values of expressions: [`Expr`] → [`Value`].
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use indexmap::IndexMap;
 use regex::Regex;
 
 use super::errors::Origin;
+use super::limits::{MAX_TEXT, Size};
 use super::{CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text, TextPiece};
 use super::{errors, functions};
 use crate::check::functions::Function;
@@ -101,20 +103,18 @@ impl<'a> Evaluator<'a> {
     /// The value of an expression whose every part is known before the run.
     pub(super) fn value(&self, expr: &Expr) -> Value {
         match &expr.kind {
-            ExprKind::String(parts) => self.string(parts),
+            ExprKind::String(parts) => self.string(parts, expr.span),
             ExprKind::Int(value) => Value::Int(*value),
             ExprKind::Bool(value) => Value::Bool(*value),
             ExprKind::Duration(value) => Value::Duration(*value),
             ExprKind::Size(value) => Value::Size(*value),
-            ExprKind::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
-            ExprKind::Map(entries) => {
-                Value::Map(entries.iter().map(|(key, value)| (key.clone(), self.value(value))).collect())
-            }
+            ExprKind::List(items) => self.list(items, expr.span),
+            ExprKind::Map(entries) => self.map(entries, expr.span),
             ExprKind::Value(id) => self.named(*id),
             ExprKind::Secret(id) => Value::Secret(*id),
             ExprKind::Registry(id) => Value::Registry(RegistryId(id.0)),
             ExprKind::Repository(id) => Value::Repository(RepositoryId(id.0)),
-            ExprKind::Call { function, arguments } => self.call(*function, arguments),
+            ExprKind::Call { function, arguments } => self.call(*function, arguments, expr.span),
             ExprKind::Tag { repository, tag } => self.tag(repository, tag, expr.span),
             ExprKind::RegistryCache { tag, mode } => self.registry_cache(tag, mode.as_deref()),
             ExprKind::InlineCache => Value::InlineCache,
@@ -127,7 +127,7 @@ impl<'a> Evaluator<'a> {
                 Value::Bool(value) => Value::Bool(!value),
                 _ => Value::Error,
             },
-            ExprKind::Binary { operator, left, right } => self.binary(*operator, left, right),
+            ExprKind::Binary { operator, left, right } => self.binary(*operator, left, right, expr.span),
             ExprKind::Text(inner) => match self.value(inner) {
                 Value::Int(value) => Value::String(value.to_string()),
                 Value::Bool(value) => Value::String(value.to_string()),
@@ -143,16 +143,17 @@ impl<'a> Evaluator<'a> {
 
     /// The value of a text that may hold what only the run knows.
     pub(super) fn text(&self, expr: &Expr) -> Text {
-        let mut text = Text::default();
+        let mut text = LimitedText::default();
         self.append(expr, &mut text);
-        text
+        self.exceeds(Size::text(text.length), expr.span);
+        text.text
     }
 
     /// Adds a text; `false` if it is unset.
-    fn append(&self, expr: &Expr, text: &mut Text) -> bool {
+    fn append(&self, expr: &Expr, text: &mut LimitedText) -> bool {
         match &expr.kind {
-            ExprKind::Ref(id) => text.0.push(TextPiece::Ref(ImageId(id.0))),
-            ExprKind::Digest(id) => text.0.push(TextPiece::Digest(ImageId(id.0))),
+            ExprKind::Ref(id) => text.text.0.push(TextPiece::Ref(ImageId(id.0))),
+            ExprKind::Digest(id) => text.text.0.push(TextPiece::Digest(ImageId(id.0))),
             ExprKind::String(parts) => {
                 for part in parts {
                     match part {
@@ -197,18 +198,64 @@ impl<'a> Evaluator<'a> {
         parts.iter().map(piece).collect()
     }
 
-    fn string(&self, parts: &[Part]) -> Value {
+    /// Reports a value that is too large; nothing may be made of it then.
+    fn exceeds(&self, size: Size, span: Span) -> bool {
+        let excess = size.excess();
+        if let Some(excess) = excess {
+            self.report(errors::value_too_large(excess, span));
+        }
+        excess.is_some()
+    }
+
+    fn string(&self, parts: &[Part], span: Span) -> Value {
         let mut text = String::new();
         for part in parts {
-            match part {
-                Part::Text(literal) => text.push_str(literal),
+            let more = match part {
+                Part::Text(literal) => Cow::Borrowed(literal.as_str()),
                 Part::Hole(expr) => match self.value(expr) {
-                    Value::String(value) => text.push_str(&value),
+                    Value::String(value) => Cow::Owned(value),
                     _ => return Value::Error,
                 },
+            };
+            if self.exceeds(Size::text(text.len().saturating_add(more.len())), span) {
+                return Value::Error;
             }
+            text.push_str(&more);
         }
         Value::String(text)
+    }
+
+    fn list(&self, items: &[Expr], span: Span) -> Value {
+        let mut size = Size::default();
+        let mut values = Vec::new();
+        // A list of lists that were too large would grow anew.
+        let mut is_reported = false;
+        for item in items {
+            let value = self.value(item);
+            size = size.with_item("", &value);
+            if self.exceeds(size, span) {
+                return Value::Error;
+            }
+            is_reported |= value == Value::Error && item.ty.is_collection();
+            values.push(value);
+        }
+        if is_reported { Value::Error } else { Value::List(values) }
+    }
+
+    fn map(&self, entries: &IndexMap<String, Expr>, span: Span) -> Value {
+        let mut size = Size::default();
+        let mut values = IndexMap::new();
+        let mut is_reported = false;
+        for (key, expr) in entries {
+            let value = self.value(expr);
+            size = size.with_item(key, &value);
+            if self.exceeds(size, span) {
+                return Value::Error;
+            }
+            is_reported |= value == Value::Error && expr.ty.is_collection();
+            values.insert(key.clone(), value);
+        }
+        if is_reported { Value::Error } else { Value::Map(values) }
     }
 
     fn named(&self, id: ValueId) -> Value {
@@ -284,14 +331,19 @@ impl<'a> Evaluator<'a> {
         self.read.borrow_mut().entry(name.clone()).or_insert(Input { name, value, source });
     }
 
-    fn call(&self, function: Function, arguments: &[Expr]) -> Value {
+    fn call(&self, function: Function, arguments: &[Expr], span: Span) -> Value {
         let arguments: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
         if let (Function::Env, [Value::String(name)]) = (function, arguments.as_slice()) {
             let value = self.inputs.environment.var(name);
             self.note(format!("env(\"{name}\")"), value.clone(), "environment");
             return value.map_or(Value::Unset, Value::String);
         }
-        functions::apply(function, &arguments)
+        if self.exceeds(Size::of_result(function, &arguments), span) {
+            return Value::Error;
+        }
+        let value = functions::apply(function, &arguments);
+        // The other case of a letter can be longer than the letter.
+        if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
     }
 
     fn tag(&self, named: &Expr, tag: &Expr, span: Span) -> Value {
@@ -325,7 +377,7 @@ impl<'a> Evaluator<'a> {
         Value::RegistryCache { tag, mode }
     }
 
-    fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr) -> Value {
+    fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Value {
         let first = self.value(left);
         match (operator, &first) {
             // A value that was reported stays one.
@@ -337,6 +389,11 @@ impl<'a> Evaluator<'a> {
             (BinaryOperator::Equal, _) => self.equal(&first, right, true),
             (BinaryOperator::NotEqual, _) => self.equal(&first, right, false),
             (BinaryOperator::Concat, _) => match (first, self.value(right)) {
+                (first @ Value::List(_), more @ Value::List(_))
+                    if self.exceeds(Size::of(&first).with(Size::of(&more)), span) =>
+                {
+                    Value::Error
+                }
                 (Value::List(mut items), Value::List(more)) => {
                     items.extend(more);
                     Value::List(items)
@@ -363,11 +420,23 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-impl Text {
+/// A text that stops growing at the limit of a value.
+#[derive(Default)]
+struct LimitedText {
+    text: Text,
+    /// Of all literals, also of those that had no room any more.
+    length: usize,
+}
+
+impl LimitedText {
     fn push_literal(&mut self, more: &str) {
-        match self.0.last_mut() {
+        self.length = self.length.saturating_add(more.len());
+        if self.length > MAX_TEXT {
+            return;
+        }
+        match self.text.0.last_mut() {
             Some(TextPiece::Literal(text)) => text.push_str(more),
-            _ => self.0.push(TextPiece::Literal(more.to_owned())),
+            _ => self.text.0.push(TextPiece::Literal(more.to_owned())),
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Puts a plan together: every item of the program with its values.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::eval::{Evaluator, Value};
-use super::rules::{is_platform, repository_name_problem};
+use super::rules::{is_platform, repository_name_problem, tag_problem};
 use super::{
     Build, Cache, CacheSource, CacheTarget, Command, Image, ImageId, Inputs, Network, PathKind, Plan,
     Program, PushTag, Registry, RegistryId, RegistryKind, Repository, Secret, SecretSource, Step, Tag, Text,
@@ -36,8 +35,8 @@ pub(super) fn lower(program: &Checked, inputs: &Inputs<'_>) -> (Plan, Vec<Diagno
     (plan, diagnostics)
 }
 
-struct Lowering<'a> {
-    eval: Evaluator<'a>,
+pub(super) struct Lowering<'a> {
+    pub(super) eval: Evaluator<'a>,
 }
 
 impl Lowering<'_> {
@@ -70,7 +69,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
+    pub(super) fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
         match self.optional(expr) {
             Some(Value::List(items)) => items,
             _ => Vec::new(),
@@ -225,6 +224,9 @@ impl Lowering<'_> {
             (Some(cache), _) => Cache::Explicit { from: self.cache_from(cache), to: self.cache_to(cache) },
             (None, Some(first)) => {
                 let tag = format!("cache-{}", image.name.value);
+                if tag_problem(&tag).is_some() {
+                    self.eval.report(errors::long_cache_tag(&image.name, &tag));
+                }
                 Cache::Automatic(Tag { repository: first.tag.repository, tag })
             }
             (None, None) => Cache::Explicit { from: Vec::new(), to: Vec::new() },
@@ -339,108 +341,6 @@ impl Lowering<'_> {
                 u32::try_from(count).unwrap_or(0)
             }
             _ => 0,
-        }
-    }
-
-    /// The images of every `push`, also in waves that are skipped in this run.
-    fn pushed_images(&self) -> HashSet<program::ImageId> {
-        let steps = self.eval.program().waves.iter().flat_map(|wave| &wave.steps);
-        steps
-            .flat_map(|step| match step {
-                program::Step::Push(images) => images.as_slice(),
-                _ => &[],
-            })
-            .map(|image| image.value)
-            .collect()
-    }
-
-    /// Two images must not push the same tag.
-    fn check_tags(&self, plan: &Plan) {
-        let mut owners: IndexMap<Tag, (usize, Span)> = IndexMap::new();
-        let pushed = self.pushed_images();
-        for (index, image) in self.eval.program().images.iter().enumerate() {
-            let Some(list) = image.tags.as_ref().filter(|_| pushed.contains(&program::ImageId(index))) else {
-                continue;
-            };
-            for value in self.list(Some(list)) {
-                let Value::Tag { tag, span, .. } = value else { continue };
-                let (first, first_span) = *owners.entry(tag.clone()).or_insert((index, span));
-                if first == index {
-                    continue;
-                }
-                let named = self.eval.program().images.get(first);
-                let (first_name, first_list) =
-                    named.map_or(("", None), |image| (image.name.value.as_str(), image.tags.as_ref()));
-                // Both images may take the tag from one `let`: then the lists say which images they are.
-                let spans = match first_list {
-                    Some(first_list) if first_span == span => (first_list.span, list.span),
-                    _ => (first_span, span),
-                };
-                self.eval.report(errors::tag_pushed_twice(
-                    (&plan.repository(tag.repository).item, &tag.tag),
-                    (first_name, spans.0),
-                    (&image.name.value, spans.1),
-                    self.eval.program().short(spans.1),
-                ));
-            }
-        }
-    }
-
-    /// What the checker cannot know, because it depends on values: waves that are skipped, and lists of tags that
-    /// turn out empty.
-    fn check_pushes(&self, plan: &Plan) {
-        let program = self.eval.program();
-        let mut pushed: IndexMap<program::ImageId, Span> = IndexMap::new();
-        let mut skipped: IndexMap<program::ImageId, (Span, &program::Wave)> = IndexMap::new();
-        for (wave, planned) in program.waves.iter().zip(&plan.waves) {
-            for step in &wave.steps {
-                match step {
-                    program::Step::Push(images) if planned.when => {
-                        pushed.extend(images.iter().map(|image| (image.value, image.span)));
-                    }
-                    program::Step::Push(images) => {
-                        skipped.extend(images.iter().map(|image| (image.value, (image.span, wave))));
-                    }
-                    _ if !planned.when => {}
-                    _ => self.check_uses(step, wave, &pushed, &mut skipped),
-                }
-            }
-        }
-        for (id, push) in pushed {
-            let Some((image, tags)) =
-                program.images.get(id.0).and_then(|image| image.tags.as_ref().map(|tags| (image, tags)))
-            else {
-                continue;
-            };
-            let is_empty = match self.eval.value(tags) {
-                Value::List(items) => items.is_empty(),
-                value => value == Value::Unset,
-            };
-            if is_empty {
-                self.eval.report(errors::no_tags(&image.name.value, tags.span, push));
-            }
-        }
-    }
-
-    fn check_uses(
-        &self,
-        step: &program::Step,
-        wave: &program::Wave,
-        pushed: &IndexMap<program::ImageId, Span>,
-        skipped: &mut IndexMap<program::ImageId, (Span, &program::Wave)>,
-    ) {
-        for one in step.deferred_uses().into_iter().filter(|one| !pushed.contains_key(&one.image)) {
-            // Taken out, so that each image is reported once.
-            let Some((push, push_wave)) = skipped.shift_remove(&one.image) else { continue };
-            let name = self.eval.program().images.get(one.image.0).map_or("", |image| &image.name.value);
-            let when = push_wave.when.as_ref().map_or(push_wave.name.span, |when| when.span);
-            self.eval.report(errors::push_is_skipped(
-                (name, one.field),
-                one.span,
-                &wave.name.value,
-                (push, &push_wave.name.value),
-                when,
-            ));
         }
     }
 }

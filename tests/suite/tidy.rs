@@ -86,22 +86,89 @@ fn files_are_short() {
     none(long.collect());
 }
 
+/// The rooms that a text names, each with its line: behind `crate::` and behind so many `super::` that they lead out of
+/// a module that is `depth` levels below the root, also in groups: `use crate::{check, syntax::ast}`.
+fn used_rooms(text: &str, depth: usize) -> Vec<(usize, String)> {
+    // Comments become empty lines, so that the numbers stay.
+    let code = |line: &str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
+    let text = text.lines().map(code).collect::<Vec<_>>().join("\n");
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    let mut found = Vec::new();
+    for root in ["crate::".to_owned(), "super::".repeat(depth)] {
+        for (start, _) in text.match_indices(&root) {
+            let before = &text[..start];
+            let starts = !before.ends_with(|last| is_word(last) || last == ':');
+            if root.is_empty() || !starts {
+                continue;
+            }
+            let line = before.lines().count().max(1);
+            let rest = &text[start + root.len()..];
+            let paths = match rest.strip_prefix('{') {
+                Some(group) => group_members(group),
+                None => vec![rest],
+            };
+            let words =
+                paths.into_iter().map(|path| path.split(|one| !is_word(one)).next().unwrap_or_default());
+            found.extend(words.filter(|word| !word.is_empty()).map(|word| (line, word.to_owned())));
+        }
+    }
+    found
+}
+
+/// What stands between the commas of a group, without what is in groups inside it.
+fn group_members(group: &str) -> Vec<&str> {
+    let (mut members, mut start, mut depth) = (Vec::new(), 0, 0);
+    for (index, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => {
+                members.push(group[start..index].trim());
+                break;
+            }
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                members.push(group[start..index].trim());
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    members
+}
+
+#[test]
+fn used_rooms_are_found() {
+    for (text, depth, expected) in [
+        ("use crate::check::Program;", 1, vec!["check"]),
+        ("use crate::{syntax, check};", 1, vec!["syntax", "check"]),
+        ("use crate::{\n    check::{Program, program},\n    syntax::ast,\n};", 1, vec!["check", "syntax"]),
+        ("let a = f(crate::run::b());", 1, vec!["run"]),
+        ("use super::super::check;", 2, vec!["check"]),
+        ("use super::super::{check, syntax::ast};", 2, vec!["check", "syntax"]),
+        ("use super::super::sibling;", 3, vec![]),
+        ("use super::sibling;", 2, vec![]),
+        ("use super::check;", 1, vec!["check"]),
+        ("pub(in crate::syntax) fn a() {}", 1, vec!["syntax"]),
+        ("pub(crate) fn a() {}", 1, vec![]),
+        ("// use crate::check;", 1, vec![]),
+        ("use other_crate::check;", 1, vec![]),
+    ] {
+        let found: Vec<_> = used_rooms(text, depth).into_iter().map(|(_, room)| room).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+    assert_eq!(used_rooms("a\n\nuse crate::run;", 1), [(3, "run".to_owned())]);
+}
+
 #[test]
 fn rooms_use_only_what_they_may() {
     let mut findings = Vec::new();
     for source in sources() {
         let Some((room, allowed)) = MAY_USE.iter().find(|(room, _)| *room == source.room()) else { continue };
-        for (number, line) in source.product().lines().enumerate() {
-            if line.trim_start().starts_with("//") {
-                continue;
-            }
-            for used in line.split("crate::").skip(1) {
-                let used =
-                    used.split(|character: char| !character.is_alphanumeric()).next().unwrap_or_default();
-                let fine = used.is_empty() || used == *room || allowed.contains(&used);
-                if !fine {
-                    findings.push(format!("{}:{}: uses `{used}`", source.path.display(), number + 1));
-                }
+        // `src/check.rs` is one level below the root of the crate, `src/check/items.rs` two.
+        let depth = source.path.components().count() - 1;
+        for (line, used) in used_rooms(source.product(), depth) {
+            if used != *room && !allowed.contains(&used.as_str()) {
+                findings.push(format!("{}:{line}: uses `{used}`", source.path.display()));
             }
         }
     }

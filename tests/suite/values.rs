@@ -143,3 +143,67 @@ fn one_wrong_token_is_not_many_reports() {
         }
     }
 }
+
+#[test]
+fn values_that_use_values_twice_are_looked_at_once() {
+    // Followed through every use, these would be 2^60 steps.
+    let doubled = |value: &dyn Fn(usize) -> String, last: &str| -> String {
+        let lets = (0..60).map(|index| format!("let v{index} = {}\n", value(index + 1)));
+        lets.collect::<String>() + &format!("let v60 = {last}\n")
+    };
+    let rest = "registry r {\n kind = \"oci\"\n host = \"h\"\n}\nrepository app { registry = r }\n\
+                image api { tags = [app:v0] }\nwave w { push api }\n";
+    let text = doubled(&|next| format!("if true then v{next} else \"${{v{next}}}${{v{next}}}\""), "\"x\"");
+    assert_eq!(codes(&(text + rest)), ["E0411"], "only the folder is missing");
+}
+
+#[test]
+fn values_stop_growing() {
+    let growing = |value: &dyn Fn(usize) -> String, last: &str| -> String {
+        let lets = (0..40).map(|index| format!("let v{index} = {}\n", value(index + 1)));
+        lets.collect::<String>() + &format!("let v40 = {last}\n")
+    };
+    let text = "\"0123456789\"";
+    for (value, last) in [
+        ("\"${NEXT}${NEXT}\"", text),
+        ("NEXT + NEXT", "[\"x\"]"),
+        ("[NEXT, NEXT]", "[\"x\"]"),
+        ("{ A = NEXT, B = NEXT }", "{ A = \"x\" }"),
+        ("replace(NEXT, \"0\", NEXT)", text),
+        ("join([NEXT, NEXT], NEXT)", text),
+        ("join(split(NEXT, \"\"), NEXT)", text),
+    ] {
+        let text = growing(&|next| value.replace("NEXT", &format!("v{next}")), last);
+        assert_eq!(codes(&text), ["E0312"], "{value}");
+    }
+}
+
+struct WithSecret;
+
+impl Environment for WithSecret {
+    fn var(&self, name: &str) -> Option<String> {
+        (name == "PASSWORD").then(|| "hunter2-value".to_owned())
+    }
+
+    fn path_kind(&self, path: &Path) -> Option<PathKind> {
+        Some(if path.ends_with("Dockerfile") { PathKind::File } else { PathKind::Folder })
+    }
+}
+
+#[test]
+fn a_plan_has_no_value_of_a_secret() {
+    let text = "cachelang 1\nsecret password = env(\"PASSWORD\")\n\
+                registry main {\n kind = \"oci\"\n host = \"h\"\n username = \"u\"\n password = password\n}\n\
+                repository app { registry = main }\nimage api { tags = [app:\"x\"] }\nwave w { push api }\n";
+    let mut sources = SourceMap::new();
+    let file = sources.add("test", "test", text);
+    let (program, _) = cachelang::check(&sources, file);
+    let params = IndexMap::new();
+    let inputs = Inputs { params: &params, environment: &WithSecret, folder: Path::new("/") };
+    let (plan, _) = plan::plan(&program, &inputs).expect("the file has no mistake");
+    let json = serde_json::to_string(&plan).expect("plans can be written as JSON");
+    for shown in [json, format!("{plan:?}")] {
+        assert!(shown.contains("PASSWORD"), "the plan says where the secret is: {shown}");
+        assert!(!shown.contains("hunter2-value"), "{shown}");
+    }
+}

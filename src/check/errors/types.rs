@@ -173,6 +173,18 @@ pub(in crate::check) fn maybe_unset(
     diagnostic.with_help(format!("add a default: `{} ?? {default}`", source.unwrap_or("…")))
 }
 
+/// `repository:tag ?? default`, which is read as `(repository:tag) ?? default`; the three as written, if they are short.
+pub(in crate::check) fn default_behind_tag(tag: &Expr, sources: Option<((&str, &str), &str)>) -> Diagnostic {
+    let ((repository, text), default) = sources.unwrap_or((("…", "…"), "…"));
+    let headline = match sources {
+        Some(_) => format!("`{text}` may be unset"),
+        None => "the text of this tag may be unset".to_owned(),
+    };
+    Diagnostic::new(Code::MaybeUnset, headline, tag.span, format!("this is `{}`", tag.ty))
+        .with_note("the colon of a tag binds stronger than `??`: the default is the whole tag's")
+        .with_help(format!("write `{repository}:({text} ?? {default})`"))
+}
+
 /// `left + right` of something that is not a list; both sides as written, if they are short.
 pub(in crate::check) fn not_a_list(left: &Expr, operator: Span, sources: Option<(&str, &str)>) -> Diagnostic {
     let diagnostic = Diagnostic::new(

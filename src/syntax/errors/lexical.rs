@@ -305,5 +305,5 @@ pub(in crate::syntax) fn missing_version(first: Span) -> Diagnostic {
         first,
         "expected `cachelang 1` before this",
     )
-    .with_help("write `cachelang 1` on the first line; `cachelang fmt` adds it")
+    .with_help("write `cachelang 1` as the first line")
 }
