@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 const FAILED: u8 = 1;
 /// The file or the command line is wrong; clap uses the same.
 const WRONG: u8 = 2;
-/// Interrupted by Ctrl-C or SIGTERM.
+/// Interrupted by Ctrl-C, SIGTERM or SIGHUP.
 const INTERRUPTED: u8 = 130;
 
 /// Cached container image builds and pushes, described in a `.cachefile`.

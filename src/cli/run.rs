@@ -37,7 +37,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
     let host = Host::new(
         Arc::new(DockerEngine::new(address)),
         Arc::new(Registries::new()),
-        Arc::new(LocalCommands),
+        Arc::new(LocalCommands::new()),
         progress.clone(),
     );
     let cancelled = CancellationToken::new();
@@ -127,8 +127,16 @@ async fn cancel_on_signal(cancelled: CancellationToken) {
     else {
         return;
     };
+    let mut hangup = if ignores_hangup() { None } else { signal(SignalKind::hangup()).ok() };
     for again in [false, true] {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            _ = hung_up => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
@@ -137,6 +145,17 @@ async fn cancel_on_signal(cancelled: CancellationToken) {
         }
         cancelled.cancel();
     }
+}
+
+/// `nohup` starts a program with SIGHUP ignored, and listening for it would undo that.
+#[expect(clippy::disallowed_methods, reason = "a state of this process, not an input of the pipeline")]
+fn ignores_hangup() -> bool {
+    // Other systems than Linux have no such file; there the signal is listened for.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is signal 1, the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
 fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
