@@ -1,10 +1,9 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to people")]
-
 mod progress;
 mod run;
+mod say;
 mod table;
 
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 const FAILED: u8 = 1;
 /// The file or the command line is wrong; clap uses the same.
 const WRONG: u8 = 2;
-/// Interrupted by Ctrl-C or SIGTERM.
+/// Interrupted by Ctrl-C, SIGTERM or SIGHUP.
 const INTERRUPTED: u8 = 130;
 
 /// Cached container image builds and pushes, described in a `.cachefile`.
@@ -98,7 +97,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start the runtime ({error})");
+            say::say_line(format_args!("error: cannot start the runtime ({error})"));
             return ExitCode::from(FAILED);
         }
     };
@@ -120,6 +119,8 @@ fn log_to_stderr(verbose: u8) {
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(console::colors_enabled_stderr())
+        // It would say with `eprintln!` that standard error is gone, and panic.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -319,6 +319,9 @@ impl fmt::Debug for Credentials {
 pub trait Commands: Send + Sync {
     /// Runs a command to its end; dropping the future ends the command. `output` is called with whole lines.
     async fn run(&self, command: &CommandRequest, output: &OnLine<'_>) -> Result<(), CommandError>;
+
+    /// Waits until the commands that were given up have ended; those that ignore SIGTERM are killed after a grace time.
+    async fn settle(&self);
 }
 
 /// Receives the output of a command, line by line.

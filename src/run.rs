@@ -24,6 +24,9 @@ pub async fn run(plan: &Plan, host: &Host, cancelled: &CancellationToken) -> Rep
         () = cancelled.cancelled() => Outcome::Cancelled,
         outcome = runner.waves() => outcome,
     };
+    if matches!(outcome, Outcome::Cancelled) {
+        host.commands.settle().await;
+    }
     runner.report.outcome = outcome;
     runner.report
 }

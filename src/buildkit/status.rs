@@ -1,5 +1,7 @@
 //! Follows a build: BuildKit's status messages → [`BuildProgress`] and the list of built steps.
 
+mod printable;
+
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -11,6 +13,8 @@ use indexmap::IndexMap;
 use regex::Regex;
 
 use crate::host::{BuildProgress, BuildStep, BuiltStep, StepState};
+
+use printable::printable;
 
 /// How many of a step's last lines an error shows.
 const LAST_LINES: usize = 20;
@@ -71,7 +75,8 @@ impl StepRecord {
         let bytes = std::mem::take(&mut self.partial);
         let line = String::from_utf8_lossy(&bytes);
         // What a terminal would show of a line that was drawn several times.
-        let shown = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default().to_owned();
+        let shown = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+        let shown = printable(shown);
         if self.last_lines.len() == LAST_LINES {
             self.last_lines.pop_front();
         }
@@ -98,14 +103,15 @@ impl Progress {
             self.log(log, report);
         }
         for warning in &message.warnings {
-            report(BuildProgress::Warning(String::from_utf8_lossy(&warning.short).into_owned()));
+            report(BuildProgress::Warning(printable(&String::from_utf8_lossy(&warning.short))));
         }
     }
 
     /// Every vertex message is a full snapshot: the last one counts.
     fn vertex(&mut self, vertex: &Vertex, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
-        let record = self.steps.entry(vertex.digest.clone()).or_insert_with(|| StepRecord::new(&vertex.name));
-        record.name.clone_from(&vertex.name);
+        let (name, error) = (printable(&vertex.name), printable_lines(&vertex.error));
+        let record = self.steps.entry(vertex.digest.clone()).or_insert_with(|| StepRecord::new(&name));
+        record.name.clone_from(&name);
         let before = record.state;
         record.state = state(vertex);
         if record.cached && record.state == StepState::Executed {
@@ -113,7 +119,7 @@ impl Progress {
             record.state = StepState::Cached;
         }
         record.cached |= record.state == StepState::Cached;
-        record.error.clone_from(&vertex.error);
+        record.error.clone_from(&error);
         if let Some(started) = &vertex.started {
             let ran =
                 vertex.completed.as_ref().map_or(Duration::ZERO, |completed| between(started, completed));
@@ -122,16 +128,16 @@ impl Progress {
         if record.state == before {
             return;
         }
-        if let (StepState::Failed, Some(reference)) = (record.state, vertex.name.strip_prefix(IMPORT)) {
-            report(BuildProgress::Warning(failed_import(reference, &vertex.error)));
+        if let (StepState::Failed, Some(reference)) = (record.state, name.strip_prefix(IMPORT)) {
+            report(BuildProgress::Warning(failed_import(reference, &error)));
         }
         report(BuildProgress::Step(BuildStep {
             id: vertex.digest.clone(),
-            name: vertex.name.clone(),
+            instruction: Instruction::parse(&name).is_some(),
+            name,
             state: record.state,
             elapsed: record.intervals.values().sum(),
             again: record.ended,
-            instruction: Instruction::parse(&vertex.name).is_some(),
         }));
         record.ended |= matches!(record.state, StepState::Cached | StepState::Executed);
     }
@@ -185,6 +191,11 @@ impl Progress {
         let output = record.last_lines.iter().cloned().collect();
         Some(FailedStep { name: record.name.clone(), error: record.error.clone(), output })
     }
+}
+
+/// An error may have several lines.
+fn printable_lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn state(vertex: &Vertex) -> StepState {
@@ -319,6 +330,26 @@ mod tests {
             })
             .collect();
         assert_eq!(lines, ["one", "two", "50%"]);
+    }
+
+    #[test]
+    fn nothing_from_a_build_steers_the_terminal() {
+        let name = "[2/2] RUN \u{1b}]0;title\u{7}make";
+        let log = VertexLog {
+            vertex: format!("digest of {name}"),
+            msg: b"10%\r\x1b[2J\x1b[32m50%\x1b[0m\n".to_vec(),
+            ..VertexLog::default()
+        };
+        let (mut progress, events) = progress(vec![vertex(name, false, "no\u{1b}[1m\nmake")], vec![log]);
+        let failed = progress.failed_step().expect("a step failed");
+        assert_eq!(failed.name, "[2/2] RUN make");
+        assert_eq!(failed.error, "no\nmake");
+        assert_eq!(failed.output, ["50%"]);
+        let step = events.iter().find_map(|event| match event {
+            BuildProgress::Step(step) => Some(step),
+            _ => None,
+        });
+        assert!(step.is_some_and(|step| step.name == "[2/2] RUN make" && step.instruction));
     }
 
     #[test]

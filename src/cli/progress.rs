@@ -6,6 +6,7 @@ mod tty;
 use std::sync::Arc;
 
 use super::Progress;
+use super::say::{print_line, say_line};
 use crate::host::{Event, Observer, OutputStream};
 
 /// An observer that knows when the run has ended.
@@ -41,7 +42,7 @@ impl RunObserver for Quiet {}
 /// A command's output keeps its stream, so that it can be piped.
 fn print_output(stream: OutputStream, line: &str) {
     match stream {
-        OutputStream::Stdout => println!("{line}"),
-        OutputStream::Stderr => eprintln!("{line}"),
+        OutputStream::Stdout => print_line(format_args!("{line}")),
+        OutputStream::Stderr => say_line(format_args!("{line}")),
     }
 }

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::progress;
+use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
 use crate::buildkit::{Address, DockerEngine};
 use crate::diag::{self, Diagnostic, has_errors, render};
@@ -28,7 +29,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
     let address = match engine_address() {
         Ok(address) => address,
         Err(message) => {
-            eprintln!("error: {message}");
+            say_line(format_args!("error: {message}"));
             return FAILED;
         }
     };
@@ -36,7 +37,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
     let host = Host::new(
         Arc::new(DockerEngine::new(address)),
         Arc::new(Registries::new()),
-        Arc::new(LocalCommands),
+        Arc::new(LocalCommands::new()),
         progress.clone(),
     );
     let cancelled = CancellationToken::new();
@@ -45,7 +46,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
     signals.abort();
     progress.finish();
     if let Some(table) = table::images(&report) {
-        println!("\n{table}");
+        print_line(format_args!("\n{table}"));
     }
     match &report.outcome {
         Outcome::Done => 0,
@@ -54,7 +55,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
             FAILED
         }
         Outcome::Cancelled => {
-            eprintln!("interrupted: running builds and commands were stopped");
+            say_line(format_args!("interrupted: running builds and commands were stopped"));
             INTERRUPTED
         }
     }
@@ -72,9 +73,9 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     }
     let params: IndexMap<_, _> = args.params.iter().cloned().collect();
     if let Some((name, similar)) = plan::unknown_params(&program, &params).into_iter().next() {
-        eprintln!("error: no param named `{name}`");
+        say_line(format_args!("error: no param named `{name}`"));
         if let Some(similar) = similar {
-            eprintln!("  help: a param with a similar name exists: `{similar}`");
+            say_line(format_args!("  help: a param with a similar name exists: `{similar}`"));
         }
         return Err(WRONG);
     }
@@ -105,7 +106,7 @@ fn locate(file: Option<&Path>) -> Result<(PathBuf, String), u8> {
 }
 
 fn wrong(error: &dyn std::error::Error) -> u8 {
-    eprintln!("error: {error}");
+    say_line(format_args!("error: {error}"));
     WRONG
 }
 
@@ -126,8 +127,16 @@ async fn cancel_on_signal(cancelled: CancellationToken) {
     else {
         return;
     };
+    let mut hangup = if ignores_hangup() { None } else { signal(SignalKind::hangup()).ok() };
     for again in [false, true] {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            _ = hung_up => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
@@ -138,9 +147,21 @@ async fn cancel_on_signal(cancelled: CancellationToken) {
     }
 }
 
+/// `nohup` starts a program with SIGHUP ignored, and listening for it would undo that.
+#[expect(clippy::disallowed_methods, reason = "a state of this process, not an input of the pipeline")]
+fn ignores_hangup() -> bool {
+    // Other systems than Linux have no such file; there the signal is listened for.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is signal 1, the lowest bit.
+    ignored.is_some_and(|mask| mask & 1 != 0)
+}
+
 fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
-        eprint!("{}", render::human(sources, diagnostics, stderr_style()));
+        let shown = render::human(sources, diagnostics, stderr_style());
+        say_line(format_args!("{}", shown.strip_suffix('\n').unwrap_or(&shown)));
     }
 }
 
@@ -153,14 +174,14 @@ fn stderr_style() -> render::Style {
 
 /// One failure, as the person reads it who is called at night: what failed, its last words, what to do.
 fn show_error(error: &RunError) {
-    eprintln!("\n{} {error}", console::style("error:").for_stderr().red().bold());
+    say_line(format_args!("\n{} {error}", console::style("error:").for_stderr().red().bold()));
     if !error.output().is_empty() {
-        eprintln!("  its last lines:");
+        say_line(format_args!("  its last lines:"));
         for line in error.output() {
-            eprintln!("  │ {line}");
+            say_line(format_args!("  │ {line}"));
         }
     }
     if let Some(help) = error.help() {
-        eprintln!("  {} {help}", console::style("help:").for_stderr().cyan());
+        say_line(format_args!("  {} {help}", console::style("help:").for_stderr().cyan()));
     }
 }

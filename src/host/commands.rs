@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -12,9 +15,36 @@ use super::{CommandError, CommandRequest, Commands, OnLine, OutputStream};
 /// The longest line that is passed on; a longer one is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
 
+/// How long a command that was given up may clean up before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+/// A killed group can outlive this only as processes that nobody reaps or that hang in the kernel.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How often [`LocalCommands::settle`] looks.
+const POLL: Duration = Duration::from_millis(20);
+
 /// Starts processes, each in a process group of its own, without a terminal and with standard input closed.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LocalCommands;
+#[derive(Debug, Clone)]
+pub struct LocalCommands {
+    grace: Duration,
+    given_up: GivenUpGroups,
+}
+
+impl LocalCommands {
+    pub fn new() -> Self {
+        Self::with_grace(GRACE)
+    }
+
+    /// With another grace time than ten seconds.
+    pub fn with_grace(grace: Duration) -> Self {
+        Self { grace, given_up: GivenUpGroups::default() }
+    }
+}
+
+impl Default for LocalCommands {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 #[async_trait]
 impl Commands for LocalCommands {
@@ -32,7 +62,7 @@ impl Commands for LocalCommands {
                 program: request.program.clone(),
                 cause: start_failure(&error, &request.dir),
             })?;
-        let group = ProcessGroup::of(&child);
+        let group = ProcessGroup::of(&child, &self.given_up);
         let stdout = child.stdout.take().map(BufReader::new).expect("standard output is piped");
         let stderr = child.stderr.take().map(BufReader::new).expect("standard error is piped");
         let lines = async {
@@ -45,6 +75,12 @@ impl Commands for LocalCommands {
         let status = child.wait().await.map_err(CommandError::Output)?;
         group.ended();
         result(status)
+    }
+
+    async fn settle(&self) {
+        while self.given_up.any_left(self.grace) {
+            tokio::time::sleep(POLL).await;
+        }
     }
 }
 
@@ -94,26 +130,71 @@ async fn pass_on(
 }
 
 /// Asks the whole group of a command to end when the command is given up.
-struct ProcessGroup(Option<rustix::process::Pid>);
+struct ProcessGroup {
+    id: Option<Pid>,
+    given_up: GivenUpGroups,
+}
 
 impl ProcessGroup {
-    fn of(child: &Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(rustix::process::Pid::from_raw))
+    fn of(child: &Child, given_up: &GivenUpGroups) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Self { id, given_up: given_up.clone() }
     }
 
     /// The command has ended by itself.
     fn ended(mut self) {
-        self.0 = None;
+        self.id = None;
     }
 }
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
+        if let Some(id) = self.id {
             // It may have ended in this moment; then there is nobody to tell.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+            let _ = kill_process_group(id, Signal::TERM);
+            self.given_up.lock().push(GivenUp { id, since: Instant::now(), killed: false });
         }
+    }
+}
+
+/// The groups that were asked to end and may still run.
+#[derive(Debug, Clone, Default)]
+struct GivenUpGroups(Arc<Mutex<Vec<GivenUp>>>);
+
+#[derive(Debug)]
+struct GivenUp {
+    id: Pid,
+    since: Instant,
+    killed: bool,
+}
+
+impl GivenUpGroups {
+    fn lock(&self) -> MutexGuard<'_, Vec<GivenUp>> {
+        // The list is whole even if a thread panicked while it held it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets the groups that have ended and kills those whose time is over; whether one is worth waiting for.
+    fn any_left(&self, grace: Duration) -> bool {
+        let mut groups = self.lock();
+        groups.retain_mut(|group| group.is_left(grace));
+        !groups.is_empty()
+    }
+}
+
+impl GivenUp {
+    fn is_left(&mut self, grace: Duration) -> bool {
+        // An error also says that it is not ours to signal; waiting for it would be in vain.
+        if test_kill_process_group(self.id).is_err() {
+            return false;
+        }
+        let waited = self.since.elapsed();
+        if waited >= grace && !self.killed {
+            self.killed = true;
+            // It may have ended in this moment.
+            let _ = kill_process_group(self.id, Signal::KILL);
+        }
+        waited < grace + LAST_WAIT
     }
 }
 
@@ -137,7 +218,7 @@ mod tests {
     async fn run(request: &CommandRequest) -> (Result<(), CommandError>, Vec<(OutputStream, String)>) {
         let lines = Mutex::new(Vec::new());
         let output = |stream, line: &str| lines.lock().expect("not poisoned").push((stream, line.to_owned()));
-        let result = LocalCommands.run(request, &output).await;
+        let result = LocalCommands::new().run(request, &output).await;
         (result, lines.into_inner().expect("not poisoned"))
     }
 
@@ -178,5 +259,43 @@ mod tests {
         }
         assert!(marker.exists(), "the command was not told to end");
         std::fs::remove_file(&marker).expect("the marker was just seen");
+    }
+
+    /// Starts a command, gives it up once it has printed its process id, and returns the id.
+    async fn give_up(commands: &LocalCommands, script: &str) -> Pid {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let sender = Mutex::new(Some(sender));
+        let output = |_, line: &str| {
+            if let Some(sender) = sender.lock().expect("not poisoned").take() {
+                sender.send(line.parse().expect("a process id")).expect("the test listens");
+            }
+        };
+        let request = shell(script);
+        tokio::select! {
+            result = commands.run(&request, &output) => panic!("it ended by itself: {result:?}"),
+            id = receiver => Pid::from_raw(id.expect("the command says it")).expect("an id is not 0"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_ignores_sigterm_is_killed_after_the_grace_time() {
+        let commands = LocalCommands::with_grace(Duration::from_millis(200));
+        let group = give_up(&commands, "trap '' TERM; echo $$; exec sleep 30").await;
+        assert!(test_kill_process_group(group).is_ok(), "it ignores the signal");
+        let started = Instant::now();
+        commands.settle().await;
+        assert!(test_kill_process_group(group).is_err(), "it is still there");
+        assert!((Duration::from_millis(100)..LAST_WAIT).contains(&started.elapsed()));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_ends_when_asked_is_not_waited_for_longer() {
+        let commands = LocalCommands::new();
+        commands.settle().await;
+        let group = give_up(&commands, "echo $$; exec sleep 30").await;
+        let started = Instant::now();
+        commands.settle().await;
+        assert!(test_kill_process_group(group).is_err(), "it is still there");
+        assert!(started.elapsed() < GRACE / 2);
     }
 }

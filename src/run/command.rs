@@ -53,6 +53,10 @@ async fn attempt(
         },
         None => running.await.map_err(failed),
     };
+    if result.is_err() {
+        // What was given up must not run beside the next attempt, or after the run.
+        host.commands.settle().await;
+    }
     let (succeeded, elapsed) = (result.is_ok(), started.elapsed());
     host.observer.observe(&Event::CommandFinished { wave: wave(), command: shown(), succeeded, elapsed });
     result

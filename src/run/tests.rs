@@ -10,13 +10,14 @@ use expect_test::{Expect, expect};
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, Report, run};
+use super::{Outcome, Report, RunError, run};
+use crate::host::commands::LocalCommands;
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, BuiltStep, CommandError, CommandRequest,
     Commands, Credentials, Engine, Event, Host, Layer, Manifest, Observer, OnLine, PushError, PushProgress,
     PushRequest, Pushed, Registry, RegistryError,
 };
-use crate::plan::{self, Environment, Inputs, PathKind, Plan};
+use crate::plan::{self, Environment, Inputs, PathKind, Plan, Step};
 use crate::source::SourceMap;
 
 const FILE: &str = r#"cachelang 1
@@ -175,6 +176,10 @@ impl Commands for Script {
         }
         Ok(())
     }
+
+    async fn settle(&self) {
+        self.call("settle".to_owned());
+    }
 }
 
 impl Observer for Script {
@@ -321,6 +326,30 @@ async fn a_cancelled_run_still_reports() {
     let (report, ()) = tokio::join!(running, stop);
     assert!(matches!(report.outcome, Outcome::Cancelled));
     assert_eq!(report.images.len(), 2);
+    let calls = script.calls.lock().expect("no test thread panicked");
+    assert_eq!(calls.last().map(String::as_str), Some("settle"), "commands have ended before the report");
+}
+
+#[tokio::test]
+async fn an_attempt_that_timed_out_has_ended_before_the_next_one() {
+    let script = "if test -e id && kill -0 $(cat id); then touch overlap; fi; echo $$ > id; echo x >> attempts; \
+        trap '' TERM; exec sleep 30";
+    let mut plan = plan_of("cachelang 1\nwave w { sh \"x\" { timeout = 1s, retries = 1 } }\n");
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let Some(Step::Command(command)) = plan.waves[0].steps.first_mut() else { panic!("a command") };
+    command.dir = folder.path().to_owned();
+    command.timeout = Some(Duration::from_millis(500));
+    command.program = plan::Program::Sh(vec![plan::ScriptPiece::Script(script.to_owned())]);
+    let script = Arc::new(Script::default());
+    let mut host = host(&script);
+    // Longer than the pause between the attempts.
+    host.commands = Arc::new(LocalCommands::with_grace(Duration::from_millis(1500)));
+    let report = run(&plan, &host, &CancellationToken::new()).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("it takes too long") };
+    assert!(matches!(errors[..], [RunError::CommandTimeout { .. }]), "{errors:?}");
+    let attempts = std::fs::metadata(folder.path().join("attempts")).expect("it ran").len();
+    assert_eq!(attempts, 4, "two lines");
+    assert!(!folder.path().join("overlap").exists());
 }
 
 #[tokio::test]

@@ -152,6 +152,13 @@ impl Cachelang {
         self
     }
 
+    /// Both streams go to a disk that is full.
+    pub fn with_nobody_listening(mut self) -> Self {
+        let full = || std::fs::File::options().write(true).open("/dev/full").expect("there is /dev/full");
+        self.0.stdout(full()).stderr(full());
+        self
+    }
+
     pub fn run(mut self) -> Ended {
         Ended::from(self.0.output().expect("the program starts"))
     }

@@ -128,3 +128,13 @@ fn the_file_of_a_parent_folder_is_found() {
     project.command(&[]).in_folder(&folder).run().succeeded();
     assert!(parts.registry.digest(&project.repository, "1").is_some());
 }
+
+#[test]
+fn the_exit_code_is_the_same_if_nothing_can_be_written() {
+    let _parts = Parts::take();
+    let project = Project::new(&PIPELINE.replace("push app", "push ap"));
+    for arguments in [&[][..], &["-vv"], &["--param", "commit=1"], &["--progress", "tty"]] {
+        project.command(arguments).with_nobody_listening().run().with_code(2);
+    }
+    project.command(&["-f", "other.cachefile"]).with_nobody_listening().run().with_code(2);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 
 use super::{RunObserver, print_output};
+use crate::cli::say::say_line;
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
 
@@ -20,7 +21,7 @@ impl Observer for Plain {
             return print_output(*stream, line);
         }
         if let Some(line) = line(event) {
-            eprintln!("{line}");
+            say_line(format_args!("{line}"));
         }
     }
 }

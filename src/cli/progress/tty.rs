@@ -8,7 +8,7 @@ use console::style;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{RunObserver, plain, print_output};
-use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
+use crate::host::{BuildProgress, BuildStep, Event, Observer, OutputStream, StepState};
 
 /// How often spinners turn and elapsed times are drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -62,6 +62,16 @@ impl Tty {
         let _ = self.bars.println(line);
     }
 
+    /// Shows a line of a command above the live lines.
+    fn output(&self, stream: OutputStream, line: &str) {
+        // `suspend` panics if it cannot draw, as on a terminal that was closed.
+        if self.bars.clear().is_ok() {
+            self.bars.suspend(|| print_output(stream, line));
+        } else {
+            print_output(stream, line);
+        }
+    }
+
     fn build(&self, image: &str, progress: &BuildProgress) {
         match progress {
             BuildProgress::Step(step) => self.build_step(image, step),
@@ -95,7 +105,7 @@ impl Tty {
 impl Observer for Tty {
     fn observe(&self, event: &Event) {
         match event {
-            Event::CommandOutput { stream, line, .. } => self.bars.suspend(|| print_output(*stream, line)),
+            Event::CommandOutput { stream, line, .. } => self.output(*stream, line),
             Event::Build { image, progress } => self.build(image, progress),
             Event::PushStarted { image, reference } => {
                 self.start(image, reference, &format!("pushing {reference}"))

@@ -1,0 +1,48 @@
+//! Writes to standard output and standard error, whoever reads them.
+//!
+//! `println!` panics when a line cannot be written, as in `cachelang run | head -1` or with a log on a full disk. A run
+//! whose reader is gone goes on: its pushes matter more than its words, and the exit code still says how it ended.
+
+use std::fmt::Arguments;
+use std::io::{self, Write};
+
+/// A line on standard output.
+pub(super) fn print_line(line: Arguments<'_>) {
+    write_line(io::stdout().lock(), line);
+}
+
+/// A line on standard error.
+pub(super) fn say_line(line: Arguments<'_>) {
+    write_line(io::stderr().lock(), line);
+}
+
+/// Whole in the buffer first: standard error has none, and lines of several processes must not mix.
+fn write_line(mut stream: impl Write, line: Arguments<'_>) {
+    // There is nobody left to tell of an error.
+    let _ = stream.write_all(format!("{line}\n").as_bytes()).and_then(|()| stream.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn a_gone_reader_is_no_failure() {
+        write_line(Gone, format_args!("a line"));
+        let mut written = Vec::new();
+        write_line(&mut written, format_args!("{} {}", "two", "words"));
+        assert_eq!(written, b"two words\n");
+    }
+}
