@@ -89,6 +89,9 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     diagnostics.extend(found);
     diag::sort(&mut diagnostics);
     show_diagnostics(&sources, &diagnostics);
+    if plan.as_ref().is_some_and(|plan| plan.waves.is_empty()) {
+        say_line(format_args!("nothing to do: {name} has no `wave`"));
+    }
     plan.ok_or(WRONG)
 }
 
