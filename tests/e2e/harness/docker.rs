@@ -40,6 +40,14 @@ impl Engine {
         names.filter_map(|names| names.as_array()).flatten().map(ToString::to_string).collect()
     }
 
+    /// Free space where it keeps its data.
+    pub fn free_bytes(&self) -> u64 {
+        let info = self.ask("GET", "/info").json();
+        let folder = info["DockerRootDir"].as_str().expect("the engine says where its data is");
+        let disk = rustix::fs::statvfs(folder).expect("the data is on this machine");
+        disk.f_bavail * disk.f_frsize
+    }
+
     /// What happened to images since a moment: `pull`, `tag`, `push`.
     pub fn image_events(&self, since: &str) -> Vec<String> {
         let only_images = "%7B%22type%22%3A%7B%22image%22%3Atrue%7D%7D";
