@@ -2,8 +2,7 @@
 
 mod printable;
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -40,8 +39,8 @@ struct StepRecord {
     ended: bool,
     error: String,
     last_lines: VecDeque<String>,
-    /// Bytes of an unfinished line.
-    partial: Vec<u8>,
+    /// Bytes of unfinished lines, by the stream that they belong to.
+    partial: BTreeMap<i64, Vec<u8>>,
 }
 
 impl StepRecord {
@@ -54,25 +53,29 @@ impl StepRecord {
             ended: false,
             error: String::new(),
             last_lines: VecDeque::new(),
-            partial: Vec::new(),
+            partial: BTreeMap::new(),
         }
     }
 
     /// Adds output and returns the lines that it completed.
-    fn append(&mut self, bytes: &[u8]) -> Vec<String> {
+    fn append(&mut self, stream: i64, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         for byte in bytes {
             match byte {
-                b'\n' => lines.push(self.end_line()),
-                _ if self.partial.len() < MAX_LINE => self.partial.push(*byte),
-                _ => {}
+                b'\n' => lines.push(self.end_line(stream)),
+                _ => {
+                    let partial = self.partial.entry(stream).or_default();
+                    if partial.len() < MAX_LINE {
+                        partial.push(*byte);
+                    }
+                }
             }
         }
         lines
     }
 
-    fn end_line(&mut self) -> String {
-        let bytes = std::mem::take(&mut self.partial);
+    fn end_line(&mut self, stream: i64) -> String {
+        let bytes = self.partial.remove(&stream).unwrap_or_default();
         let line = String::from_utf8_lossy(&bytes);
         // What a terminal would show of a line that was drawn several times.
         let shown = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
@@ -144,7 +147,7 @@ impl Progress {
 
     fn log(&mut self, log: &VertexLog, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
         let Some(record) = self.steps.get_mut(&log.vertex) else { return };
-        for line in record.append(&log.msg) {
+        for line in record.append(log.stream, &log.msg) {
             report(BuildProgress::Output { step: log.vertex.clone(), line });
         }
     }
@@ -185,8 +188,8 @@ impl Progress {
                 && !record.name.starts_with(IMPORT)
         };
         let record = self.steps.values_mut().find(|record| failed(record))?;
-        if !record.partial.is_empty() {
-            record.end_line();
+        while let Some(stream) = record.partial.keys().next().copied() {
+            record.end_line(stream);
         }
         let output = record.last_lines.iter().cloned().collect();
         Some(FailedStep { name: record.name.clone(), error: record.error.clone(), output })
@@ -372,7 +375,7 @@ mod tests {
     #[test]
     fn endless_lines_are_cut() {
         let mut record = StepRecord::new("[1/1] RUN yes");
-        assert!(record.append(&vec![b'y'; 10 * MAX_LINE]).is_empty());
-        assert_eq!(record.append(b"\n").first().map(String::len), Some(MAX_LINE));
+        assert!(record.append(1, &vec![b'y'; 10 * MAX_LINE]).is_empty());
+        assert_eq!(record.append(1, b"\n").first().map(String::len), Some(MAX_LINE));
     }
 }

@@ -15,9 +15,9 @@ fn fails_and_pushes_nothing(parts: &Parts, project: &Project) -> Ended {
 #[test]
 fn a_failing_run_names_the_image_the_step_and_its_last_lines() {
     let parts = Parts::take();
-    let project = Project::with_steps(PIPELINE, "RUN echo first; seq 1 30; echo last >&2; exit 7");
+    let project = Project::with_steps(PIPELINE, "RUN exec >&2; echo first; seq 1 30; echo last; exit 7");
     let run = fails_and_pushes_nothing(&parts, &project);
-    let step = "[2/2] RUN echo first; seq 1 30; echo last >&2; exit 7";
+    let step = "[2/2] RUN exec >&2; echo first; seq 1 30; echo last; exit 7";
     assert_eq!(run.errors(), [format!("image `app` was not built: step `{step}` failed: exit code: 7")]);
     let (_, error) = run.stderr.split_once("error: ").expect("it was just seen");
     assert!(error.ends_with("\n  │ 29\n  │ 30\n  │ last\n"), "{error}");
