@@ -3,6 +3,7 @@
 //! The tree is owned, borrows nothing and knows nothing of the parser. [`ExprKind::Error`] and
 //! [`ItemKind::Poisoned`] stand where a diagnostic has already been reported; later passes stay silent about them.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::source::{Span, Spanned};
@@ -274,4 +275,18 @@ pub enum BinaryOperator {
     NotEqual,
     /// `+`
     Concat,
+}
+
+impl fmt::Display for BinaryOperator {
+    /// As it is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            BinaryOperator::Default => "??",
+            BinaryOperator::Or => "||",
+            BinaryOperator::And => "&&",
+            BinaryOperator::Equal => "==",
+            BinaryOperator::NotEqual => "!=",
+            BinaryOperator::Concat => "+",
+        })
+    }
 }

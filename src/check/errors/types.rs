@@ -10,17 +10,6 @@ use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
 
-fn sign(operator: BinaryOperator) -> &'static str {
-    match operator {
-        BinaryOperator::Default => "??",
-        BinaryOperator::Or => "||",
-        BinaryOperator::And => "&&",
-        BinaryOperator::Equal => "==",
-        BinaryOperator::NotEqual => "!=",
-        BinaryOperator::Concat => "+",
-    }
-}
-
 /// What a headline starts with.
 fn words(subject: Subject<'_>) -> String {
     match subject {
@@ -31,9 +20,9 @@ fn words(subject: Subject<'_>) -> String {
         Subject::Condition => "the condition of `if`".to_owned(),
         Subject::Else { .. } => "`else`".to_owned(),
         Subject::Operand(operator @ (BinaryOperator::And | BinaryOperator::Or)) => {
-            format!("an operand of `{}`", sign(operator))
+            format!("an operand of `{}`", operator)
         }
-        Subject::Operand(operator) => format!("the right side of `{}`", sign(operator)),
+        Subject::Operand(operator) => format!("the right side of `{}`", operator),
         Subject::Negated => "the operand of `!`".to_owned(),
         Subject::Argument(function) => format!("an argument of `{}`", function.name()),
         Subject::Repository => "the left side of `:`".to_owned(),

@@ -326,7 +326,7 @@ fn operator(rule: Rule) -> Option<Option<BinaryOperator>> {
 #[cfg(test)]
 mod tests {
     use crate::source::SourceMap;
-    use crate::syntax::ast::{BinaryOperator, Expr, ExprKind, ItemKind};
+    use crate::syntax::ast::{Expr, ExprKind, ItemKind};
 
     /// The tree of a value in brackets.
     fn shape(expr: &Expr) -> String {
@@ -343,14 +343,7 @@ mod tests {
                 format!("if({} {} {})", shape(condition), shape(then), shape(otherwise))
             }
             ExprKind::Binary { operator, left, right } => {
-                let sign = match operator.value {
-                    BinaryOperator::Default => "??",
-                    BinaryOperator::Or => "||",
-                    BinaryOperator::And => "&&",
-                    BinaryOperator::Equal => "==",
-                    BinaryOperator::NotEqual => "!=",
-                    BinaryOperator::Concat => "+",
-                };
+                let sign = operator.value;
                 format!("({}{sign}{})", shape(left), shape(right))
             }
             other => format!("{other:?}"),
