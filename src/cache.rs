@@ -40,7 +40,8 @@ pub fn policy(plan: &Plan, cache: &Cache, engine: &Engine) -> Result<CachePolicy
         Cache::Automatic(tag) => Ok(automatic(plan, tag, engine)),
         Cache::Explicit { from, to } => {
             let to = to.iter().map(|target| export(plan, target, engine)).collect::<Result<_, _>>()?;
-            let from = from.iter().map(|CacheSource::Registry(tag)| import(plan, tag)).collect();
+            // Other places are refused before the run.
+            let from = from.iter().filter_map(CacheSource::tag).map(|tag| import(plan, tag)).collect();
             Ok(CachePolicy { from, to, cache_tag: None })
         }
     }
@@ -66,6 +67,9 @@ fn export(plan: &Plan, target: &CacheTarget, engine: &Engine) -> Result<CacheExp
         CacheTarget::Registry { tag, mode } if engine.containerd_store => {
             Ok(CacheExport::Registry { reference: plan.reference(tag), mode: *mode })
         }
-        CacheTarget::Registry { .. } => Err(BuildError::CacheExport { engine: engine.to_string() }),
+        CacheTarget::Registry { .. }
+        | CacheTarget::Local { .. }
+        | CacheTarget::Gha { .. }
+        | CacheTarget::S3 { .. } => Err(BuildError::CacheExport { engine: engine.to_string() }),
     }
 }

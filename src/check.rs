@@ -1,4 +1,4 @@
-//! Names, types and rules: [`ast::File`] → [`Program`]. No input or output happens here.
+//! Names, types and rules: parsed files → [`Program`]. No input or output happens here.
 //!
 //! Every check runs and everything found is returned; one cause is reported once. Expressions that were reported
 //! have the type [`types::Type::Error`], which fits everything.
@@ -13,20 +13,24 @@ mod names;
 mod operators;
 mod order;
 pub(crate) mod program;
+pub(crate) mod push_order;
 pub(crate) mod schema;
+mod templates;
 pub(crate) mod types;
 mod waves;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use crate::diag::{Code, Diagnostic, has_errors};
+use crate::include::ParsedFile;
 use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast;
 
 use exprs::Deferred;
 use names::Names;
 use order::Order;
-use program::{Expr, ValueId};
+use program::{Expr, ImageId, LocalId, ProgramFile, ValueId};
 use types::Type;
 
 pub(crate) use items::literal_text;
@@ -35,30 +39,33 @@ pub use program::Program;
 /// The longest expression that messages repeat.
 const LONGEST_SOURCE: usize = 32;
 
-/// Checks one file; `parsed` is what its parsing reported. The program is complete only if neither that nor what
-/// is returned has an error.
-pub fn check(
-    sources: &SourceMap,
-    id: FileId,
-    file: &ast::File,
-    parsed: &[Diagnostic],
-) -> (Program, Vec<Diagnostic>) {
+/// Checks the files of a program, the entry first; `parsed` is what their parsing reported. The program is complete
+/// only if neither that nor what is returned has an error.
+pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -> (Program, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let names = Names::declare(file, &mut diagnostics);
+    let names = Names::declare(files, &mut diagnostics);
     let mut checker = Checker {
         values: names.values().map(|_| None).collect(),
         sources,
         names,
         diagnostics,
         deferred: Deferred::Forbidden(None),
+        binders: binder_counts(files),
+        scope: Vec::new(),
+        locals: 0,
         used: HashSet::new(),
         all_pushes_known: !has_errors(parsed),
     };
-    let mut program = Program { source: sources.file(id).shared_text(), ..Program::default() };
+    let mut program = Program {
+        files: program_files(sources, files),
+        entry: files.first().map(|file| file.id),
+        ..Program::default()
+    };
     checker.values(&mut program);
-    checker.items(file, &mut program);
-    checker.waves(file, &mut program);
+    checker.items(files, &mut program);
+    checker.waves(files, &mut program);
     checker.unused();
+    program.locals = checker.locals;
     let mut diagnostics = checker.diagnostics;
     let is_about_names = |one: &Diagnostic| one.code.as_str().starts_with("E02");
     if has_errors(parsed) || diagnostics.iter().any(is_about_names) {
@@ -66,6 +73,23 @@ pub fn check(
         diagnostics.retain(|diagnostic| diagnostic.code != Code::UnusedItem);
     }
     (program, diagnostics)
+}
+
+fn program_files(sources: &SourceMap, files: &[ParsedFile]) -> HashMap<FileId, ProgramFile> {
+    let file = |parsed: &ParsedFile| {
+        let source = sources.file(parsed.id);
+        let folder = source.path().parent().unwrap_or(Path::new("")).to_owned();
+        (parsed.id, ProgramFile { text: source.shared_text(), folder })
+    };
+    files.iter().map(file).collect()
+}
+
+fn binder_counts(files: &[ParsedFile]) -> HashMap<ImageId, usize> {
+    let images = files.iter().flat_map(|file| &file.ast.items).filter_map(|item| match &item.kind {
+        ast::ItemKind::Image(image) => Some(image.binders.len()),
+        _ => None,
+    });
+    images.enumerate().filter(|(_, count)| *count > 0).map(|(index, count)| (ImageId(index), count)).collect()
 }
 
 /// What the passes over the items share.
@@ -77,6 +101,12 @@ struct Checker<'a> {
     values: Vec<Option<(Type, Option<Expr>)>>,
     /// Whether `.ref` and `.digest` are allowed where the checker is.
     deferred: Deferred,
+    /// How many binders the families have.
+    binders: HashMap<ImageId, usize>,
+    /// The names that the `for`s around bind, with the types of their values.
+    scope: Vec<(&'a str, LocalId, Type)>,
+    /// How many names were bound so far.
+    locals: usize,
     /// Names that were used.
     used: HashSet<&'a str>,
     /// Whether every `push` of the file was seen: none is in a part that is broken or not supported.

@@ -11,11 +11,12 @@
 //! a [`host::Host`]: an engine that builds and pushes, registries, commands, and an observer of what happens.
 //!
 //! ```
+//! use cachelang::environment::Nothing;
 //! use cachelang::source::SourceMap;
 //!
 //! let mut sources = SourceMap::new();
 //! let file = sources.add(".cachefile", ".cachefile", "cachelang 1\nlet region = \"eu-west-1\"\n");
-//! let (_program, diagnostics) = cachelang::check(&sources, file);
+//! let (_program, diagnostics) = cachelang::check(&mut sources, file, &Nothing);
 //! assert_eq!(diagnostics[0].message, "value `region` is never used");
 //! ```
 
@@ -34,7 +35,9 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diag;
+pub mod environment;
 pub mod host;
+pub mod include;
 pub mod load;
 pub mod plan;
 pub mod registry;
@@ -43,12 +46,18 @@ pub mod source;
 pub mod syntax;
 
 use diag::Diagnostic;
+use environment::Environment;
 use source::{FileId, SourceMap};
 
-/// Parses and checks one file. The diagnostics are sorted; the program may be planned if none of them is an error.
-pub fn check(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnostic>) {
-    let (ast, mut diagnostics) = syntax::parse(sources, file);
-    let (program, found) = check::check(sources, file, &ast, &diagnostics);
+/// Parses a file with what it includes, and checks the whole. The diagnostics are sorted; the program may be planned
+/// if none of them is an error.
+pub fn check(
+    sources: &mut SourceMap,
+    entry: FileId,
+    environment: &dyn Environment,
+) -> (check::Program, Vec<Diagnostic>) {
+    let (files, mut diagnostics) = include::parse(sources, entry, environment);
+    let (program, found) = check::check(sources, &files, &diagnostics);
     diagnostics.extend(found);
     diag::sort(&mut diagnostics);
     (program, diagnostics)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::plan::{Environment, PathKind};
+use crate::environment::{Environment, Fact, GitFact, PathKind};
 use crate::source::{FileId, SourceMap};
 
 /// The name of the file that describes a pipeline.
@@ -48,6 +48,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place where folders are listed for `hash_files`")]
+fn read_folder(path: &Path) -> io::Result<std::fs::ReadDir> {
+    std::fs::read_dir(path)
+}
+
 /// The environment and the file system of this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessEnvironment;
@@ -67,5 +72,31 @@ impl Environment for ProcessEnvironment {
         } else {
             PathKind::Other
         })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        read(path)
+    }
+
+    fn files_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(below) = folders.pop() {
+            for entry in read_folder(&folder.join(&below))? {
+                let entry = entry?;
+                let path = below.join(entry.file_name());
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn git(&self, _folder: &Path, _fact: GitFact) -> Option<Fact> {
+        None
     }
 }

@@ -5,11 +5,14 @@
 
 mod errors;
 mod eval;
+mod families;
 mod functions;
 mod limits;
 mod lower;
+mod outside;
 mod pushes;
 mod rules;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,30 +22,13 @@ use serde::Serialize;
 
 use crate::check::Program as CheckedProgram;
 use crate::diag::{Diagnostic, has_errors};
-
-/// What evaluation may know of the world outside the file.
-pub trait Environment {
-    /// An environment variable; one that is empty counts as unset.
-    fn var(&self, name: &str) -> Option<String>;
-
-    /// What stands at a path, `None` for nothing.
-    fn path_kind(&self, path: &Path) -> Option<PathKind>;
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PathKind {
-    File,
-    Folder,
-    Other,
-}
+use crate::environment::Environment;
 
 /// What a plan is made from besides the program.
 pub struct Inputs<'a> {
     /// Values for params by name, which win over their defaults.
     pub params: &'a IndexMap<String, String>,
     pub environment: &'a dyn Environment,
-    /// The folder that relative paths start from: the one of the `.cachefile`.
-    pub folder: &'a Path,
 }
 
 /// Evaluates a program that was checked without errors.
@@ -87,6 +73,11 @@ pub struct RepositoryId(pub(crate) usize);
 #[serde(transparent)]
 pub struct RegistryId(pub(crate) usize);
 
+/// An index into [`Plan::builders`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct BuilderId(pub(crate) usize);
+
 /// Everything that one run of a program needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -95,6 +86,7 @@ pub struct Plan {
     pub inputs: Vec<Input>,
     pub registries: Vec<Registry>,
     pub repositories: Vec<Repository>,
+    pub builders: Vec<Builder>,
     pub images: Vec<Image>,
     pub waves: Vec<Wave>,
 }
@@ -106,8 +98,8 @@ pub struct Input {
     pub name: String,
     /// `None` when it was not set.
     pub value: Option<String>,
-    /// Where it was found: `command line`, `environment`, `default`.
-    pub source: &'static str,
+    /// Where it was found: `command line`, `environment`, `default`, `.git/HEAD`, the name of a variable.
+    pub source: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -129,9 +121,24 @@ pub enum RegistryKind {
         account: String,
         region: String,
         profile: Option<String>,
+        /// The role that is assumed.
+        role: Option<String>,
         endpoint: Option<String>,
         host: Option<String>,
     },
+    /// The public gallery of Amazon ECR.
+    EcrPublic { profile: Option<String>, role: Option<String> },
+}
+
+impl Repository {
+    /// Whether it is created as a registry creates one that nothing is said of.
+    pub(crate) fn has_default_settings(&self) -> bool {
+        !self.immutable
+            && self.mutable_tags.is_empty()
+            && self.scan_on_push.is_none()
+            && self.kms_key.is_none()
+            && self.lifecycle.is_none()
+    }
 }
 
 impl Registry {
@@ -139,6 +146,8 @@ impl Registry {
     pub fn host(&self) -> String {
         match &self.kind {
             RegistryKind::Oci { host, .. } => host.clone(),
+            // https://docs.aws.amazon.com/AmazonECR/latest/public/public-registries.html
+            RegistryKind::EcrPublic { .. } => "public.ecr.aws".to_owned(),
             RegistryKind::Ecr { host: Some(host), .. } => host.clone(),
             RegistryKind::Ecr { account, region, .. } => {
                 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
@@ -175,6 +184,53 @@ pub struct Repository {
     pub name: String,
     /// Create it when it does not exist.
     pub create: bool,
+    /// Its tags do not move, except for `mutable_tags`.
+    pub immutable: bool,
+    /// Patterns with `*` for tags that move although the others do not.
+    pub mutable_tags: Vec<String>,
+    /// `None`: as the registry has it.
+    pub scan_on_push: Option<bool>,
+    pub kms_key: Option<String>,
+    pub lifecycle: Option<Lifecycle>,
+    /// Bring settings that differ back to these.
+    pub manage: bool,
+}
+
+/// What a registry deletes by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lifecycle {
+    /// How many images stay.
+    pub keep_last: Option<u32>,
+    /// How long images without a tag stay.
+    pub untagged_after: Option<Duration>,
+}
+
+/// Where images are built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Builder {
+    /// The item's name in the file.
+    pub name: String,
+    pub kind: BuilderKind,
+    /// `unix://…`, `tcp://…`, `ssh://…`; `None`: the local Docker Engine.
+    pub endpoint: Option<String>,
+    pub tls: Option<Tls>,
+    pub platforms: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuilderKind {
+    Docker,
+    Buildkit,
+}
+
+/// Files in PEM form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tls {
+    pub ca: PathBuf,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
 }
 
 /// A tag of a repository.
@@ -197,11 +253,21 @@ pub struct PushTag {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Image {
-    /// The item's name in the file.
+    /// The item's name in the file, with its keys if it is one of a family: `worker["api"]`.
     pub name: String,
+    /// `false`: it is not built in this run (its `when` does not hold).
+    pub when: bool,
+    /// `None`: the local Docker Engine.
+    pub builder: Option<BuilderId>,
+    /// The images that have to be built before.
+    pub needs: Vec<ImageId>,
     #[serde(flatten)]
     pub build: Build,
+    /// Put the image into the image store of the engine.
+    pub load: bool,
     pub timeout: Option<Duration>,
+    /// How often a failed build is started again.
+    pub retries: u32,
     /// In push order: unique tags first, moving tags last.
     pub tags: Vec<PushTag>,
     pub cache: Cache,
@@ -211,20 +277,69 @@ pub struct Image {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Build {
-    /// The folder of the build context.
-    pub context: PathBuf,
+    pub context: Context,
     /// The Dockerfile, relative to the context.
     pub dockerfile: String,
+    /// The text to use in place of a file.
+    pub dockerfile_inline: Option<String>,
     pub target: Option<String>,
     pub args: IndexMap<String, String>,
     pub labels: IndexMap<String, String>,
+    pub annotations: IndexMap<String, String>,
+    /// By the id under which `RUN --mount=type=secret` asks for them.
+    pub secrets: IndexMap<String, Secret>,
+    /// `default`, `ID=SOCKET` or `ID=KEY`, as `docker build --ssh` takes them.
+    pub ssh: Vec<String>,
+    /// Contexts besides the main one, by the name that the Dockerfile uses.
+    pub contexts: IndexMap<String, Context>,
     /// `linux/amd64`; empty: what the engine runs on.
     pub platforms: Vec<String>,
     pub network: Network,
     pub extra_hosts: IndexMap<String, String>,
+    /// Bytes of `/dev/shm` during `RUN`.
+    pub shm_size: Option<u64>,
+    /// `nofile` → `1024:2048`
+    pub ulimits: IndexMap<String, String>,
     /// Look for newer base images even when one of the name is in the engine.
     pub pull: bool,
     pub no_cache: bool,
+    /// Stages that are built without cache.
+    pub no_cache_stages: Vec<String>,
+    pub attest: Attest,
+}
+
+/// Files that a build works with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Context {
+    Folder(PathBuf),
+    /// `https://host/repository.git#reference:folder`, which the engine fetches.
+    Git(String),
+    /// Another image of the plan.
+    Image(ImageId),
+    /// `docker-image://…`
+    Reference(String),
+}
+
+impl Context {
+    /// The folder on this machine, if it is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Context::Folder(folder) => Some(folder),
+            Context::Git(_) | Context::Image(_) | Context::Reference(_) => None,
+        }
+    }
+}
+
+/// How much provenance is attached to an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attest {
+    /// None, so that what is pushed is one manifest.
+    #[default]
+    None,
+    Min,
+    Max,
 }
 
 /// The network of `RUN` instructions.
@@ -253,12 +368,9 @@ impl Cache {
         match self {
             Cache::Automatic(tag) => vec![tag.repository],
             Cache::Explicit { from, to } => {
-                let from = from.iter().map(|CacheSource::Registry(tag)| tag.repository);
-                let to = to.iter().filter_map(|target| match target {
-                    CacheTarget::Registry { tag, .. } => Some(tag.repository),
-                    CacheTarget::Inline => None,
-                });
-                from.chain(to).collect()
+                let tags =
+                    from.iter().filter_map(CacheSource::tag).chain(to.iter().filter_map(CacheTarget::tag));
+                tags.map(|tag| tag.repository).collect()
             }
         }
     }
@@ -270,6 +382,22 @@ impl Cache {
 pub enum CacheSource {
     /// A cache or an image with inline cache under this tag.
     Registry(Tag),
+    /// A folder that a build has exported its cache to.
+    Local(PathBuf),
+    /// The cache service of GitHub Actions.
+    Gha {
+        scope: Option<String>,
+    },
+    S3(Bucket),
+}
+
+impl CacheSource {
+    pub(crate) fn tag(&self) -> Option<&Tag> {
+        match self {
+            CacheSource::Registry(tag) => Some(tag),
+            CacheSource::Local(_) | CacheSource::Gha { .. } | CacheSource::S3(_) => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -282,6 +410,39 @@ pub enum CacheTarget {
         tag: Tag,
         mode: CacheMode,
     },
+    Local {
+        folder: PathBuf,
+        mode: CacheMode,
+    },
+    Gha {
+        scope: Option<String>,
+        mode: CacheMode,
+    },
+    S3 {
+        #[serde(flatten)]
+        bucket: Bucket,
+        mode: CacheMode,
+    },
+}
+
+impl CacheTarget {
+    pub(crate) fn tag(&self) -> Option<&Tag> {
+        match self {
+            CacheTarget::Registry { tag, .. } => Some(tag),
+            CacheTarget::Inline
+            | CacheTarget::Local { .. }
+            | CacheTarget::Gha { .. }
+            | CacheTarget::S3 { .. } => None,
+        }
+    }
+}
+
+/// A place in Amazon S3 or a compatible store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bucket {
+    pub bucket: String,
+    pub region: String,
+    pub prefix: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -299,6 +460,44 @@ pub struct Wave {
     pub name: String,
     /// `false`: the wave is skipped (its `when` does not hold).
     pub when: bool,
+    #[serde(flatten)]
+    pub body: WaveBody,
+}
+
+/// What a wave does: steps in order, or stages with steps before and after them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum WaveBody {
+    Steps { steps: Vec<Step> },
+    Stages { pre: Vec<Step>, stages: Vec<Stage>, post: Vec<Step> },
+}
+
+impl Wave {
+    /// All its steps, in the order of the file.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let (first, stages, last): (&[Step], &[Stage], &[Step]) = match &self.body {
+            WaveBody::Steps { steps } => (steps, &[], &[]),
+            WaveBody::Stages { pre, stages, post } => (pre, stages, post),
+        };
+        let stages = stages.iter().flat_map(|stage| &stage.steps);
+        first.iter().chain(stages).chain(last)
+    }
+}
+
+/// Steps that run beside those of other stages.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Stage {
+    /// Its name in the file, with its keys if it is one of a family: `deploy["eu"]`.
+    pub name: String,
+    /// The stages, as indices into those of the wave, that have to end well before.
+    pub after: Vec<usize>,
+    /// `false`: the stage is skipped (its `when` does not hold).
+    pub when: bool,
+    /// For its commands, which may override it.
+    pub env: IndexMap<String, EnvValue>,
+    /// For all its steps together.
+    pub timeout: Option<Duration>,
     pub steps: Vec<Step>,
 }
 
@@ -306,9 +505,22 @@ pub struct Wave {
 #[serde(tag = "step", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Step {
-    Build { images: Vec<ImageId> },
-    Push { images: Vec<ImageId> },
+    Build {
+        images: Vec<ImageId>,
+    },
+    Push {
+        images: Vec<ImageId>,
+    },
+    /// Gives a pushed image other tags, by its digest.
+    Promote {
+        image: ImageId,
+        to: Vec<Tag>,
+    },
     Command(Command),
+    /// Waits for a person.
+    Approve {
+        question: Text,
+    },
 }
 
 /// A `run` or `sh` step.
@@ -316,12 +528,20 @@ pub enum Step {
 #[non_exhaustive]
 pub struct Command {
     pub program: Program,
-    pub env: IndexMap<String, Text>,
+    pub env: IndexMap<String, EnvValue>,
     /// The working folder; by default the one of the `.cachefile`.
     pub dir: PathBuf,
     pub timeout: Option<Duration>,
     /// How often a failed command is started again.
     pub retries: u32,
+}
+
+/// The value of an environment variable of a command.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum EnvValue {
+    Text(Text),
+    Secret { secret: Secret },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -365,6 +585,10 @@ impl Plan {
 
     pub fn repository(&self, id: RepositoryId) -> &Repository {
         self.repositories.get(id.0).expect("a RepositoryId is used with the plan that made it")
+    }
+
+    pub fn builder(&self, id: BuilderId) -> &Builder {
+        self.builders.get(id.0).expect("a BuilderId is used with the plan that made it")
     }
 
     pub fn image(&self, id: ImageId) -> &Image {

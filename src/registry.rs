@@ -65,6 +65,7 @@ async fn find_credentials(registry: &plan::Registry) -> Result<Option<Found>, Re
         RegistryKind::Ecr { region, profile, endpoint, account, .. } => {
             ecr::login(account, region, profile.as_deref(), endpoint.as_deref()).await.map(Some)
         }
+        RegistryKind::EcrPublic { .. } => Err(RegistryError::Unsupported("the public gallery of Amazon ECR")),
         #[cfg(not(feature = "ecr"))]
         RegistryKind::Ecr { .. } => Err(RegistryError::Unsupported("Amazon ECR (feature `ecr`)")),
     }
@@ -168,7 +169,7 @@ fn is_passing(error: &OciDistributionError) -> bool {
 fn client(registry: &plan::Registry) -> Client {
     let insecure = match &registry.kind {
         RegistryKind::Oci { insecure, .. } => *insecure,
-        RegistryKind::Ecr { .. } => false,
+        RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => false,
     };
     let plain = insecure || is_loopback(&registry.host());
     let protocol = if plain { ClientProtocol::Http } else { ClientProtocol::Https };

@@ -4,6 +4,7 @@ mod command;
 mod error;
 mod publish;
 mod report;
+mod support;
 
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,9 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     async fn waves(&mut self) -> Outcome {
+        if let Some(what) = support::missing(self.plan) {
+            return Outcome::Failed(vec![RunError::Unsupported { what }]);
+        }
         let publisher = match Publisher::prepare(self.plan, self.host).await {
             Ok(publisher) => publisher,
             Err(error) => return Outcome::Failed(vec![error]),
@@ -63,7 +67,7 @@ impl<'a> Runner<'a> {
 
     /// Runs the steps of a wave in order, up to the first that fails.
     async fn wave(&mut self, wave: &'a Wave, publisher: &Publisher<'a>) -> Vec<RunError> {
-        for step in &wave.steps {
+        for step in wave.steps() {
             let errors = match step {
                 Step::Build { images } => publisher.build(images, &mut self.report).await,
                 Step::Push { images } => publisher.push(images, &mut self.report).await,
@@ -71,6 +75,7 @@ impl<'a> Runner<'a> {
                     let done = command::run(self.plan, self.host, &wave.name, command, &self.report).await;
                     done.err().into_iter().collect()
                 }
+                Step::Promote { .. } | Step::Approve { .. } => unreachable!("refused before the run"),
             };
             if !errors.is_empty() {
                 return errors;

@@ -132,11 +132,11 @@ impl Builder for DockerEngine {
 
 fn local_dirs(request: &BuildRequest) -> LocalDirs {
     let build = &request.build;
-    let dockerfile = build.context.join(&build.dockerfile);
+    // Other contexts are refused before the build.
+    let context = build.context.folder().unwrap_or(Path::new("."));
+    let dockerfile = context.join(&build.dockerfile);
     let beside = dockerfile.parent().unwrap_or(Path::new(".")).to_owned();
-    LocalDirs::new()
-        .with_directory(solve::CONTEXT_DIR, &build.context)
-        .with_directory(solve::DOCKERFILE_DIR, beside)
+    LocalDirs::new().with_directory(solve::CONTEXT_DIR, context).with_directory(solve::DOCKERFILE_DIR, beside)
 }
 
 /// Runs the solve with its status stream beside it and returns the image's id. Dropping the future cancels the solve in the engine.

@@ -143,11 +143,12 @@ mod tests {
 
     use super::*;
     use crate::host::Logins;
+    use crate::plan::{Attest, Context};
 
     fn wanted() -> BuildRequest {
         BuildRequest {
             build: Build {
-                context: "/src".into(),
+                context: Context::Folder("/src".into()),
                 dockerfile: "docker/Dockerfile.prod".into(),
                 target: Some("runtime".into()),
                 args: IndexMap::from([("A".into(), "1".into())]),
@@ -155,6 +156,15 @@ mod tests {
                 platforms: vec!["linux/amd64".into()],
                 network: Network::Host,
                 extra_hosts: IndexMap::from([("db".into(), "10.0.0.1".into())]),
+                dockerfile_inline: None,
+                annotations: IndexMap::new(),
+                secrets: IndexMap::new(),
+                ssh: Vec::new(),
+                contexts: IndexMap::new(),
+                shm_size: None,
+                ulimits: IndexMap::new(),
+                no_cache_stages: Vec::new(),
+                attest: Attest::None,
                 pull: true,
                 no_cache: true,
             },

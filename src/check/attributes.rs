@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::exprs::{Deferred, Place, Slot, Subject};
-use super::program::Expr;
+use super::program::{Attributes, Expr};
 use super::schema::{Attribute, Form};
 use super::types::Type;
 use super::{Checker, errors, order};
@@ -18,27 +18,13 @@ pub(super) struct Owner<'a> {
     /// Its name in the file; for a block without a name the word itself.
     pub(super) name: &'a str,
     pub(super) span: Span,
+    /// A template: what is required may come from elsewhere.
+    pub(super) is_partial: bool,
 }
 
-/// Checked attributes by name. Those that are missing although required were reported.
-pub(super) struct Attributes {
-    values: IndexMap<&'static str, Expr>,
-    blocks: IndexMap<&'static str, Attributes>,
-    span: Span,
-}
-
-impl Attributes {
-    pub(super) fn take(&mut self, name: &str) -> Option<Expr> {
-        self.values.shift_remove(name)
-    }
-
-    /// A required attribute; an error expression where it is missing.
-    pub(super) fn require(&mut self, name: &str) -> Expr {
-        self.take(name).unwrap_or(Expr::error(self.span))
-    }
-
-    pub(super) fn take_block(&mut self, name: &str) -> Option<Attributes> {
-        self.blocks.shift_remove(name)
+impl<'a> Owner<'a> {
+    pub(super) fn item(kind: &'a str, name: &'a ast::Name) -> Self {
+        Self { kind, name: &name.value, span: name.span, is_partial: false }
     }
 }
 
@@ -83,10 +69,12 @@ impl<'a> EntryRef<'a> {
 /// The conversions that the value of an attribute gets.
 fn slot(owner: Owner<'_>, attribute: &str) -> Slot {
     match (owner.kind, attribute) {
-        ("image", "args") => Slot::BuildArguments,
-        ("image", "labels") => Slot::Stored,
+        ("image", "args" | "ulimits") => Slot::BuildArguments,
+        ("image", "context") => Slot::Context,
+        ("image", "contexts") => Slot::NamedContext,
+        ("image", "labels" | "annotations") => Slot::Stored,
         ("cache", "from") => Slot::CacheSource,
-        ("run" | "sh", "env") => Slot::CommandEnvironment,
+        ("run" | "sh" | "stage", "env") => Slot::CommandEnvironment,
         _ => Slot::Plain,
     }
 }
@@ -98,7 +86,7 @@ impl<'a> Checker<'a> {
         entries: impl IntoIterator<Item = EntryRef<'a>>,
         schema: &'static [Attribute],
     ) -> Attributes {
-        let mut found = Attributes { values: IndexMap::new(), blocks: IndexMap::new(), span: owner.span };
+        let mut found = Attributes::new(schema);
         let mut seen: IndexMap<&'a str, Span> = IndexMap::new();
         for entry in entries {
             let name = entry.name();
@@ -116,7 +104,10 @@ impl<'a> Checker<'a> {
             self.attribute(owner, attribute, entry, &mut found);
         }
         for attribute in schema {
-            if matches!(attribute.form, Form::Required(_)) && !seen.contains_key(attribute.name) {
+            if matches!(attribute.form, Form::Required(_))
+                && !owner.is_partial
+                && !seen.contains_key(attribute.name)
+            {
                 let registries = self.names.of_kind(|kind| matches!(kind, super::names::Kind::Registry(_)));
                 self.report(errors::missing_attribute(attribute.name, owner, &registries));
             }
@@ -128,7 +119,7 @@ impl<'a> Checker<'a> {
     fn value_of(&mut self, owner: Owner<'_>, entry: &'a ast::Attribute, expected: &Type) -> Expr {
         let name = &entry.name;
         let place = Place::new(slot(owner, &name.value), Subject::Attribute(name));
-        let is_command = matches!(owner.kind, "run" | "sh");
+        let is_command = matches!(owner.kind, "run" | "sh" | "stage");
         let here = if is_command && name.value == "env" {
             Deferred::Allowed
         } else {
@@ -148,11 +139,6 @@ impl<'a> Checker<'a> {
         found: &mut Attributes,
     ) {
         match (&attribute.form, entry) {
-            (Form::Later, _) => {
-                let what = format!("`{}` of `{}`", attribute.name, owner.kind);
-                self.report(errors::not_yet(&what, entry.name().span));
-                self.use_names(entry.exprs());
-            }
             (Form::Required(ty), EntryRef::Attribute(entry)) => {
                 let value = self.value_of(owner, entry, &ty());
                 found.values.insert(attribute.name, value);
@@ -162,7 +148,12 @@ impl<'a> Checker<'a> {
                 found.values.insert(attribute.name, value);
             }
             (Form::Block(schema), EntryRef::Block(block)) => {
-                let owner = Owner { kind: attribute.name, name: attribute.name, span: block.name.span };
+                let owner = Owner {
+                    kind: attribute.name,
+                    name: attribute.name,
+                    span: block.name.span,
+                    is_partial: owner.is_partial,
+                };
                 let entries = block.entries.iter().map(EntryRef::from);
                 let attributes = self.attributes(owner, entries, schema);
                 found.blocks.insert(attribute.name, attributes);

@@ -1,8 +1,10 @@
 //! Calls: the built-in functions and the `cache.…` methods.
 
+use indexmap::IndexMap;
+
 use super::exprs::{Place, Subject};
 use super::functions::Function;
-use super::program::{Expr, ExprKind};
+use super::program::{CacheMethod, Expr, ExprKind};
 use super::types::Type;
 use super::{Checker, errors};
 use crate::source::Span;
@@ -13,9 +15,6 @@ impl<'a> Checker<'a> {
         match &callee.kind {
             ast::ExprKind::Name(name) => match Function::by_name(name) {
                 Some(function) => return self.function(function, callee.span, arguments, span),
-                None if Function::LATER.contains(&name.as_str()) => {
-                    self.report(errors::not_yet(&format!("the function `{name}`"), callee.span));
-                }
                 None => self.report(errors::unknown_function(name, callee.span)),
             },
             ast::ExprKind::Field { base, field } if is_name(base, "cache") => {
@@ -54,65 +53,138 @@ impl<'a> Checker<'a> {
         // A function needs its arguments now; what the run finds out later cannot be one.
         let typed = self.before_the_run(callee, |checker| {
             let pairs = arguments.iter().zip(&signature.parameters);
-            pairs.map(|(argument, ty)| checker.expr(&argument.value, ty, place)).collect()
+            let typed = pairs.map(|(argument, ty)| match function {
+                Function::Length => checker.measurable(&argument.value, place),
+                _ => checker.expr(&argument.value, ty, place),
+            });
+            typed.collect()
         });
         Expr { kind: ExprKind::Call { function, arguments: typed }, ty: signature.result, span }
     }
 
-    /// `cache.registry(tag, mode = "max")` and `cache.inline()`
-    fn cache(&mut self, field: &'a Name, arguments: &'a [ast::Argument], span: Span) -> Expr {
-        match field.value.as_str() {
-            "inline" if arguments.is_empty() => {
-                return Expr { kind: ExprKind::InlineCache, ty: Type::Cache, span };
-            }
-            "registry" => return self.registry_cache(arguments, span),
-            "inline" => self.report(errors::inline_cache_arguments(arguments.len(), span)),
-            "local" | "gha" | "s3" => {
-                self.report(errors::not_yet(&format!("`cache.{}`", field.value), field.span));
-            }
-            _ => self.report(errors::unknown_cache(field)),
+    /// What `length` takes: a list, a map or a text.
+    fn measurable(&mut self, argument: &'a ast::Expr, place: Place<'a>) -> Expr {
+        let found = self.infer(argument);
+        match found.ty {
+            Type::String | Type::Map(_) => found,
+            _ => self.convert(found, &Type::list(Type::Error), place),
         }
-        self.use_names(arguments.iter().map(|argument| &argument.value));
-        Expr::error(span)
     }
 
-    fn registry_cache(&mut self, arguments: &'a [ast::Argument], span: Span) -> Expr {
-        let (mut tag, mut mode, mut failed) = (None, None, false);
+    /// `cache.registry(tag, mode = "max")`, `cache.inline()`, …
+    fn cache(&mut self, field: &'a Name, arguments: &'a [ast::Argument], span: Span) -> Expr {
+        let Some(method) = CACHE_METHODS.iter().find(|method| method.name == field.value) else {
+            self.report(errors::unknown_cache(field));
+            self.use_names(arguments.iter().map(|argument| &argument.value));
+            return Expr::error(span);
+        };
+        let mut typed: IndexMap<&'static str, Expr> = IndexMap::new();
+        let mut failed = false;
         for argument in arguments {
-            let value = &argument.value;
-            match &argument.name {
-                None if tag.is_none() => {
-                    tag = Some(Box::new(self.expr(value, &Type::Tag, Place::plain(Subject::CacheTag))));
+            let parameter = match &argument.name {
+                None => method.parameters.iter().find(|one| one.positional && !typed.contains_key(one.name)),
+                Some(name) => method.parameters.iter().find(|one| !one.positional && one.name == name.value),
+            };
+            let problem = match (&argument.name, parameter) {
+                (Some(name), Some(one)) if typed.contains_key(one.name) => {
+                    Some(errors::repeated_argument(name))
                 }
-                Some(name) if name.value == "mode" && mode.is_none() => {
-                    mode = Some(Box::new(self.expr(value, &Type::String, Place::plain(Subject::CacheMode))));
+                (_, Some(_)) => None,
+                (Some(name), None) => Some(errors::unknown_argument(method.signature, name)),
+                (None, None) => {
+                    let span = argument.value.span;
+                    Some(errors::unnamed_cache_argument(method, span, self.short(span)))
                 }
-                Some(name) if name.value == "mode" => {
-                    self.report(errors::repeated_argument(name));
-                    failed = true;
-                }
-                Some(name) => {
-                    self.report(errors::unknown_argument(errors::REGISTRY_CACHE, name));
-                    failed = true;
-                }
-                None => {
-                    self.report(errors::unnamed_cache_mode(value.span, self.short(value.span)));
-                    failed = true;
-                }
-            }
+            };
+            let Some(parameter) = parameter.filter(|_| problem.is_none()) else {
+                self.diagnostics.extend(problem);
+                self.use_names([&argument.value]);
+                failed = true;
+                continue;
+            };
+            let subject = Subject::CacheArgument(parameter.name);
+            let found = self.before_the_run(field.span, |checker| {
+                checker.expr(&argument.value, &(parameter.ty)(), Place::plain(subject))
+            });
+            typed.insert(parameter.name, found);
         }
-        match tag {
-            Some(tag) if !failed => {
-                Expr { kind: ExprKind::RegistryCache { tag, mode }, ty: Type::Cache, span }
-            }
-            None if !failed => {
-                self.report(errors::cache_without_tag(span));
-                Expr::error(span)
-            }
-            _ => Expr::error(span),
+        let missing = method.parameters.iter().find(|one| one.required && !typed.contains_key(one.name));
+        if let (Some(missing), false) = (missing, failed) {
+            self.report(errors::missing_cache_argument(method, missing.name, span));
         }
+        if failed || missing.is_some() {
+            return Expr::error(span);
+        }
+        Expr { kind: ExprKind::Cache { method: method.method, arguments: typed }, ty: Type::Cache, span }
     }
 }
+
+/// A method of `cache`.
+pub(super) struct CacheSignature {
+    pub(super) name: &'static str,
+    pub(super) method: CacheMethod,
+    /// As messages show it.
+    pub(super) signature: &'static str,
+    parameters: &'static [CacheParameter],
+}
+
+struct CacheParameter {
+    name: &'static str,
+    ty: fn() -> Type,
+    required: bool,
+    positional: bool,
+}
+
+const fn cache_parameter(name: &'static str, ty: fn() -> Type) -> CacheParameter {
+    CacheParameter { name, ty, required: false, positional: false }
+}
+
+const MODE: CacheParameter = cache_parameter("mode", || Type::String);
+
+/// The attributes of the cache back ends of BuildKit: <https://github.com/moby/buildkit#export-cache>
+pub(super) const CACHE_METHODS: &[CacheSignature] = &[
+    CacheSignature {
+        name: "registry",
+        method: CacheMethod::Registry,
+        signature: "cache.registry(tag, mode = string) -> cache",
+        parameters: &[
+            CacheParameter { name: "tag", ty: || Type::Tag, required: true, positional: true },
+            MODE,
+        ],
+    },
+    CacheSignature {
+        name: "inline",
+        method: CacheMethod::Inline,
+        signature: "cache.inline() -> cache",
+        parameters: &[],
+    },
+    CacheSignature {
+        name: "local",
+        method: CacheMethod::Local,
+        signature: "cache.local(path, mode = string) -> cache",
+        parameters: &[
+            CacheParameter { name: "dir", ty: || Type::Path, required: true, positional: true },
+            MODE,
+        ],
+    },
+    CacheSignature {
+        name: "gha",
+        method: CacheMethod::Gha,
+        signature: "cache.gha(scope = string, mode = string) -> cache",
+        parameters: &[cache_parameter("scope", || Type::String), MODE],
+    },
+    CacheSignature {
+        name: "s3",
+        method: CacheMethod::S3,
+        signature: "cache.s3(bucket = string, region = string, prefix = string, mode = string) -> cache",
+        parameters: &[
+            CacheParameter { name: "bucket", ty: || Type::String, required: true, positional: false },
+            CacheParameter { name: "region", ty: || Type::String, required: true, positional: false },
+            cache_parameter("prefix", || Type::String),
+            MODE,
+        ],
+    },
+];
 
 fn is_name(expr: &ast::Expr, name: &str) -> bool {
     matches!(&expr.kind, ast::ExprKind::Name(found) if found == name)

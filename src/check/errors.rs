@@ -60,16 +60,6 @@ fn suggest(diagnostic: Diagnostic, kind: &str, name: &str, known: &[&str]) -> Di
     }
 }
 
-pub(super) fn not_yet(what: &str, span: Span) -> Diagnostic {
-    let version = env!("CARGO_PKG_VERSION");
-    Diagnostic::new(
-        Code::NotYetSupported,
-        format!("{what} is not supported by cachelang {version}"),
-        span,
-        "part of the language, but not of this version",
-    )
-}
-
 pub(super) fn declared_twice(name: &Name, first: Span) -> Diagnostic {
     Diagnostic::new(
         Code::DuplicateName,
@@ -354,6 +344,78 @@ pub(super) fn rule_of_other_type(rule: &Name, param: &Name, ty: &Type) -> Diagno
     .with_help(format!("remove `{}`", rule.value))
 }
 
+pub(super) fn binder_hides(name: &Name, declared: Declared) -> Diagnostic {
+    Diagnostic::new(
+        Code::DuplicateName,
+        format!("`{}` is declared twice", name.value),
+        name.span,
+        "a `for` gives the name again",
+    )
+    .with_label(declared.span, format!("declared as {} here", a(declared.kind.noun())))
+    .with_help("rename one of them")
+}
+
+pub(super) fn binder_twice(name: &Name) -> Diagnostic {
+    Diagnostic::new(
+        Code::DuplicateName,
+        format!("`{}` is bound twice", name.value),
+        name.span,
+        "a `for` around this has the name",
+    )
+    .with_help("rename one of them")
+}
+
+pub(super) fn template_as_value(name: &str, declared: Declared, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::WrongKindOfName,
+        format!("`{name}` is a template, not a value"),
+        span,
+        "templates are only extended",
+    )
+    .with_label(declared.span, "declared as a template here")
+    .with_help(format!("declare an image: `image … extends {name} {{ … }}`"))
+}
+
+pub(super) fn not_a_template(name: &Name, declared: Option<Declared>, templates: &[&str]) -> Diagnostic {
+    match declared {
+        Some(declared) => Diagnostic::new(
+            Code::WrongKindOfName,
+            format!("`{}` is {}, not a template", name.value, a(declared.kind.noun())),
+            name.span,
+            "expected a template",
+        )
+        .with_label(declared.span, format!("declared as {} here", a(declared.kind.noun())))
+        .with_help("declare what both have in common with `template NAME { … }`"),
+        None => {
+            let diagnostic = Diagnostic::new(
+                Code::UnknownName,
+                format!("no template named `{}`", name.value),
+                name.span,
+                "not declared in this file",
+            );
+            suggest(diagnostic, "template", &name.value, templates)
+        }
+    }
+}
+
+pub(super) fn cyclic_template(circle: &[&Name], span: Span) -> Diagnostic {
+    let first = circle.first().map_or("", |name| name.value.as_str());
+    let path: Vec<_> = circle
+        .iter()
+        .map(|name| name.value.as_str())
+        .chain([first])
+        .map(|name| format!("`{name}`"))
+        .collect();
+    Diagnostic::new(
+        Code::CyclicValue,
+        format!("template `{first}` extends itself"),
+        span,
+        "closes the circle",
+    )
+    .with_note(path.join(" → "))
+    .with_help("remove one of the parents")
+}
+
 pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnusedItem, format!("{noun} `{name}` is never used"), span, "not referenced")
         .with_note("unused items are still checked")
@@ -363,13 +425,17 @@ pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
 /// A secret where it would become visible.
 pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: super::exprs::Slot) -> Diagnostic {
     use super::exprs::Slot;
-    let elsewhere = "pass secrets only where a `secret` is accepted: `password` of a registry";
+    let elsewhere = "pass the secret itself where one is accepted: `secrets`, `password`, `env` of a step";
+    let mounted = format!(
+        "pass it as `secrets = {{ {name} = {name} }}` and mount it with `RUN --mount=type=secret,id={name}`"
+    );
+    let in_env = format!("write `{{ env = {{ {} = {name} }} }}` behind the step", name.to_uppercase());
     let (code, message, label, help) = match slot {
         Slot::BuildArguments => (
             Code::SecretInImage,
             format!("secret `{name}` would be stored in the image"),
             "build arguments are kept in the image history",
-            elsewhere,
+            mounted.as_str(),
         ),
         Slot::Stored => (
             Code::SecretInImage,
@@ -381,7 +447,7 @@ pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: super::
             Code::SecretInArguments,
             format!("secret `{name}` would be visible in the process list"),
             "command-line arguments are public on the host",
-            "let the command read it from its own environment",
+            in_env.as_str(),
         ),
         Slot::Hole => (
             Code::SecretInString,
@@ -389,7 +455,7 @@ pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: super::
             "would appear in plans and logs",
             elsewhere,
         ),
-        Slot::Plain | Slot::CacheSource | Slot::CommandEnvironment => (
+        Slot::Plain | Slot::CacheSource | Slot::CommandEnvironment | Slot::Context | Slot::NamedContext => (
             Code::SecretInString,
             format!("secret `{name}` cannot be used as a plain value"),
             "would appear in plans and logs",

@@ -7,10 +7,11 @@ use indexmap::IndexMap;
 
 use super::functions::Function;
 use super::names::{Declared, Kind, ValueItem};
-use super::program::{Expr, ExprKind, Part};
+use super::program::{CacheMethod, DeferredField, Expr, ExprKind, ImageRef, Part};
 use super::types::Type;
 use super::{Checker, errors};
 use crate::diag::Diagnostic;
+use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOperator, Name};
 
@@ -31,6 +32,10 @@ pub(super) enum Slot {
     BuildArguments,
     /// `labels`: stored in the image.
     Stored,
+    /// `context`: a path or a repository.
+    Context,
+    /// `contexts`: a path, an image of the program or a reference.
+    NamedContext,
     /// `cache.from`: a tag is the inline cache of its image.
     CacheSource,
     /// An argument of `run`.
@@ -55,6 +60,14 @@ pub(super) enum Subject<'a> {
     /// The default of a param.
     Default(&'a Name),
     Condition,
+    /// The list of a `for`.
+    BinderList,
+    /// What stands in `[…]` behind a value.
+    Index,
+    /// The tag that an image is promoted to.
+    PromoteTarget,
+    /// The question of `approve`.
+    Question,
     /// A branch of an `if` and what the other one is.
     Else {
         then: Span,
@@ -66,8 +79,8 @@ pub(super) enum Subject<'a> {
     Repository,
     /// What stands behind it; the span is the repository's.
     Tag(Span),
-    CacheTag,
-    CacheMode,
+    /// An argument of `cache.…` by its name.
+    CacheArgument(&'static str),
     SecretSource,
     StepArgument,
     Script,
@@ -108,7 +121,7 @@ impl<'a> Checker<'a> {
     pub(super) fn expr(&mut self, expr: &'a ast::Expr, expected: &Type, place: Place<'a>) -> Expr {
         let make = |kind, ty| Expr { kind, ty, span: expr.span };
         match (&expr.kind, expected.required()) {
-            (ast::ExprKind::Name(name), wanted) if self.names.get(name).is_none() => {
+            (ast::ExprKind::Name(name), wanted) if !self.is_declared(name) => {
                 self.undeclared(name, expr.span, wanted, place.subject);
                 Expr::error(expr.span)
             }
@@ -157,11 +170,50 @@ impl<'a> Checker<'a> {
                 let right = self.expr(right, expected.required(), place);
                 super::operators::binary(operator.value, left, right, expected.required().clone(), expr.span)
             }
+            (ast::ExprKind::Comprehension { value, binder, condition }, Type::List(item)) => {
+                let place = place.item(None);
+                self.comprehension(binder, condition.as_deref(), expr.span, |checker| {
+                    checker.expr(value, item, place)
+                })
+            }
             _ => {
                 let found = self.infer(expr);
                 self.convert(found, expected, place)
             }
         }
+    }
+
+    /// `[value for x in list if condition]`; `check` is what becomes of the value.
+    fn comprehension(
+        &mut self,
+        binder: &'a ast::Binder,
+        condition: Option<&'a ast::Expr>,
+        span: Span,
+        check: impl FnOnce(&mut Self) -> Expr,
+    ) -> Expr {
+        let list = self.before_the_run(binder.name.span, |checker| checker.infer(&binder.list));
+        let item = match list.ty.required() {
+            Type::List(item) => (**item).clone(),
+            Type::Error => Type::Error,
+            _ => {
+                self.report(errors::not_iterable(&list));
+                Type::Error
+            }
+        };
+        let list = match list.ty {
+            Type::Optional(_) => {
+                let expected = list.ty.required().clone();
+                self.convert(list, &expected, Place::plain(Subject::BinderList))
+            }
+            _ => list,
+        };
+        let bound = self.bind_one(&binder.name, list, item);
+        let condition = condition.map(|condition| Box::new(self.condition(condition)));
+        let value = check(self);
+        self.unbind(1);
+        let ty = Type::list(value.ty.clone());
+        let kind = ExprKind::Comprehension { value: Box::new(value), binder: Box::new(bound), condition };
+        Expr { kind, ty, span }
     }
 
     /// The condition of an `if`: decided before the run, wherever it stands.
@@ -183,8 +235,12 @@ impl<'a> Checker<'a> {
                 wrap(ExprKind::Text(Box::new(found)), Type::String)
             }
             (Type::Tag, Type::Cache, Slot::CacheSource) => {
-                wrap(ExprKind::RegistryCache { tag: Box::new(found), mode: None }, Type::Cache)
+                let arguments = IndexMap::from([("tag", found)]);
+                wrap(ExprKind::Cache { method: CacheMethod::Registry, arguments }, Type::Cache)
             }
+            (Type::String, Type::Context, Slot::Context | Slot::NamedContext)
+            | (Type::Image, Type::Context, Slot::NamedContext) => wrap(found.kind, Type::Context),
+            (Type::Secret, Type::String, Slot::CommandEnvironment) => wrap(found.kind, Type::String),
             _ => {
                 let diagnostic = self.mismatch(&found, expected, place);
                 self.report(diagnostic);
@@ -196,13 +252,17 @@ impl<'a> Checker<'a> {
     fn mismatch(&self, found: &Expr, expected: &Type, place: Place<'a>) -> Diagnostic {
         let source = self.short(found.span);
         if let (ExprKind::Secret(id), false) = (&found.kind, *expected.required() == Type::Secret) {
-            if place.slot == Slot::CommandEnvironment {
-                return errors::not_yet("a secret in `env`", found.span);
-            }
             let (name, declared) = self.names.item(Kind::Secret(*id));
             return errors::secret_leaks(name, found.span, declared.span, place.slot);
         }
-        let item_kinds = [Type::Registry, Type::Repository, Type::Image, Type::Secret];
+        if let (ExprKind::Image(image), Type::Image | Type::Context) = (&found.kind, expected.required())
+            && found.ty == Type::Family
+        {
+            let (name, declared) = self.names.item(Kind::Image(image.image));
+            return errors::family_not_image(name, declared.span, found.span);
+        }
+        let item_kinds =
+            [Type::Registry, Type::Repository, Type::Image, Type::Family, Type::Secret, Type::Builder];
         if let (Some((name, declared)), false) =
             (self.item_of(found), matches!(expected.required(), Type::List(_) | Type::Map(_)))
         {
@@ -226,8 +286,9 @@ impl<'a> Checker<'a> {
         let kind = match expr.kind {
             ExprKind::Registry(id) => Kind::Registry(id),
             ExprKind::Repository(id) => Kind::Repository(id),
-            ExprKind::Image(id) => Kind::Image(id),
+            ExprKind::Image(ref image) if image.keys.is_empty() => Kind::Image(image.image),
             ExprKind::Secret(id) => Kind::Secret(id),
+            ExprKind::Builder(id) => Kind::Builder(id),
             ExprKind::Value(id) => match self.names.value(id) {
                 ValueItem::Param(_) => Kind::Param(id),
                 ValueItem::Let(_) => Kind::Let(id),
@@ -300,21 +361,48 @@ impl<'a> Checker<'a> {
                 make(ExprKind::Not(Box::new(inner)), Type::Bool)
             }
             ast::ExprKind::Binary { operator, left, right } => self.operator(operator, left, right, span),
-            ast::ExprKind::Comprehension { .. } => {
-                self.use_names([expr]);
-                self.later("a list comprehension", span)
+            ast::ExprKind::Comprehension { value, binder, condition } => {
+                self.comprehension(binder, condition.as_deref(), span, |checker| checker.infer(value))
             }
-            ast::ExprKind::Index { base, index } => {
-                self.use_names([&**base, &**index]);
-                self.later("`[…]` behind a value", index.span)
-            }
+            ast::ExprKind::Index { base, index } => self.index(base, index, span),
             ast::ExprKind::Error => Expr::error(span),
         }
     }
 
-    pub(super) fn later(&mut self, what: &str, span: Span) -> Expr {
-        self.report(errors::not_yet(what, span));
-        Expr::error(span)
+    /// `worker["api"]`, `map["key"]`, `list[0]`
+    fn index(&mut self, base: &'a ast::Expr, index: &'a ast::Expr, span: Span) -> Expr {
+        let base = self.infer(base);
+        let wanted = match base.ty.required() {
+            Type::List(_) => Type::Int,
+            Type::Error => {
+                self.use_names([index]);
+                return Expr::error(span);
+            }
+            _ => Type::String,
+        };
+        let place = Place::plain(Subject::Index);
+        let index = self.before_the_run(base.span, |checker| checker.expr(index, &wanted, place));
+        match (&base.ty, base.kind) {
+            (Type::Family, ExprKind::Image(mut image)) => {
+                image.keys.push(index);
+                image.span = span;
+                let ty = match self.binders.get(&image.image) {
+                    Some(count) if *count == image.keys.len() => Type::Image,
+                    _ => Type::Family,
+                };
+                Expr { kind: ExprKind::Image(image), ty, span }
+            }
+            (Type::List(item) | Type::Map(item), kind) => {
+                let ty = (**item).clone();
+                let base = Box::new(Expr { kind, ty: base.ty.clone(), span: base.span });
+                Expr { kind: ExprKind::Index { base, index: Box::new(index) }, ty, span }
+            }
+            (ty, kind) => {
+                let base = Expr { kind, ty: ty.clone(), span: base.span };
+                self.report(errors::not_indexable(&base, index.span));
+                Expr::error(span)
+            }
+        }
     }
 
     fn string(&mut self, parts: &'a [ast::StringPart]) -> Vec<Part> {
@@ -327,29 +415,43 @@ impl<'a> Checker<'a> {
     }
 
     fn name(&mut self, name: &'a str, span: Span) -> Expr {
+        let make = |kind, ty| Expr { kind, ty, span };
+        if let Some((_, local, ty)) = self.scope.iter().rev().find(|(bound, ..)| *bound == name) {
+            return make(ExprKind::Local(*local), ty.clone());
+        }
         let Some(declared) = self.names.get(name) else {
             self.undeclared(name, span, &Type::Error, Subject::Hole);
             return Expr::error(span);
         };
         self.used.insert(name);
-        let make = |kind, ty| Expr { kind, ty, span };
         match declared.kind {
             Kind::Param(id) | Kind::Let(id) => make(ExprKind::Value(id), self.value_type(id)),
             Kind::Secret(id) => make(ExprKind::Secret(id), Type::Secret),
             Kind::Registry(id) => make(ExprKind::Registry(id), Type::Registry),
             Kind::Repository(id) => make(ExprKind::Repository(id), Type::Repository),
-            Kind::Image(id) => make(ExprKind::Image(id), Type::Image),
-            Kind::Template | Kind::Builder | Kind::Poisoned => Expr::error(span),
+            Kind::Image(image) => {
+                let ty = if self.binders.contains_key(&image) { Type::Family } else { Type::Image };
+                make(ExprKind::Image(ImageRef { image, keys: Vec::new(), span }), ty)
+            }
+            Kind::Builder(id) => make(ExprKind::Builder(id), Type::Builder),
+            Kind::Template(_) => {
+                self.report(errors::template_as_value(name, declared, span));
+                Expr::error(span)
+            }
+            Kind::Poisoned => Expr::error(span),
         }
+    }
+
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        self.scope.iter().any(|(bound, ..)| *bound == name) || self.names.get(name).is_some()
     }
 
     /// Reports a name that no item has.
     fn undeclared(&mut self, name: &'a str, span: Span, wanted: &Type, subject: Subject<'a>) {
         let diagnostic = match name {
-            "git" => errors::not_yet("`git`", span),
+            "git" => errors::git_without_field(span),
             "cache" => errors::cache_not_called(span),
             _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
-            _ if Function::LATER.contains(&name) => errors::not_yet(&format!("the function `{name}`"), span),
             _ => errors::unknown_name(name, span, wanted, subject, self.names.iter()),
         };
         self.report(diagnostic);
@@ -357,32 +459,50 @@ impl<'a> Checker<'a> {
 
     fn field(&mut self, base: &'a ast::Expr, field: &'a Name, span: Span) -> Expr {
         if let ast::ExprKind::Name(name) = &base.kind
-            && self.names.get(name).is_none()
             && name == "git"
+            && !self.is_declared(name)
         {
-            return self.later(&format!("`git.{}`", field.value), span);
+            return self.git(field, span);
         }
         let base = self.infer(base);
-        let ExprKind::Image(id) = base.kind else {
-            if base.ty != Type::Error {
-                self.report(errors::no_field(&base.ty, field));
+        let image = match (base.kind, &base.ty) {
+            (ExprKind::Image(image), Type::Image) => image,
+            (ExprKind::Image(image), _) => {
+                let (name, declared) = self.names.item(Kind::Image(image.image));
+                self.report(errors::family_not_image(name, declared.span, base.span));
+                return Expr::error(span);
             }
-            return Expr::error(span);
+            (_, Type::Error) => return Expr::error(span),
+            (_, ty) => {
+                self.report(errors::no_field(ty, field));
+                return Expr::error(span);
+            }
         };
-        let kind = match field.value.as_str() {
-            "ref" => ExprKind::Ref(id),
-            "digest" => ExprKind::Digest(id),
+        let deferred = match field.value.as_str() {
+            "ref" => DeferredField::Ref,
+            "digest" => DeferredField::Digest,
             _ => {
                 self.report(errors::no_field(&base.ty, field));
                 return Expr::error(span);
             }
         };
         if let Deferred::Forbidden(because) = self.deferred {
-            let (image, _) = self.names.item(Kind::Image(id));
-            self.report(errors::ref_too_early(image, &field.value, span, because));
+            let (name, _) = self.names.item(Kind::Image(image.image));
+            self.report(errors::ref_too_early(name, &field.value, span, because));
             return Expr::error(span);
         }
-        Expr { kind, ty: Type::String, span }
+        Expr { kind: ExprKind::Deferred { image, field: deferred }, ty: Type::String, span }
+    }
+
+    /// `git.commit`: unset where there is no repository.
+    fn git(&mut self, field: &'a Name, span: Span) -> Expr {
+        let known = GitFact::ALL.iter().find(|(name, _)| *name == field.value);
+        let Some((_, fact)) = known else {
+            self.report(errors::unknown_git_field(field));
+            return Expr::error(span);
+        };
+        let ty = if *fact == GitFact::Dirty { Type::Bool } else { Type::String };
+        Expr { kind: ExprKind::Git(*fact), ty: ty.optional(), span }
     }
 
     /// Checks what is evaluated before the run even where it stands in a step; `because` is what asks for it.

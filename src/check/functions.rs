@@ -5,6 +5,15 @@ use super::types::Type;
 /// A built-in function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
+    Basename,
+    /// `git("url#ref")`, a build context
+    Git,
+    HashFiles,
+    Keys,
+    Length,
+    Now,
+    Read,
+    Sha256,
     Env,
     Join,
     Split,
@@ -27,12 +36,20 @@ pub(crate) struct Signature {
 
 impl Function {
     pub(crate) const ALL: &[(&'static str, Function)] = &[
+        ("basename", Function::Basename),
         ("contains", Function::Contains),
         ("ends_with", Function::EndsWith),
         ("env", Function::Env),
+        ("git", Function::Git),
+        ("hash_files", Function::HashFiles),
         ("join", Function::Join),
+        ("keys", Function::Keys),
+        ("length", Function::Length),
         ("lower", Function::Lower),
+        ("now", Function::Now),
+        ("read", Function::Read),
         ("replace", Function::Replace),
+        ("sha256", Function::Sha256),
         ("short", Function::Short),
         ("slug", Function::Slug),
         ("split", Function::Split),
@@ -40,10 +57,6 @@ impl Function {
         ("trim", Function::Trim),
         ("upper", Function::Upper),
     ];
-
-    /// Functions of the language that this version does not have.
-    pub(crate) const LATER: &[&'static str] =
-        &["basename", "hash_files", "keys", "length", "now", "read", "sha256"];
 
     pub(crate) fn by_name(name: &str) -> Option<Function> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
@@ -59,6 +72,14 @@ impl Function {
             Function::Env => signature(&[Type::String], Type::String.optional()),
             Function::Join => signature(&[Type::list(Type::String), Type::String], Type::String),
             Function::Split => signature(&[Type::String, Type::String], Type::list(Type::String)),
+            Function::Git => signature(&[Type::String], Type::Context),
+            Function::HashFiles => signature(&[Type::list(Type::String)], Type::String),
+            Function::Keys => signature(&[Type::map(Type::Error)], Type::list(Type::String)),
+            // Texts too: the checker has the rule.
+            Function::Length => signature(&[Type::list(Type::Error)], Type::Int),
+            Function::Now => signature(&[], Type::String),
+            Function::Read => signature(&[Type::Path], Type::String),
+            Function::Basename | Function::Sha256 => signature(&[Type::String], Type::String),
             Function::Lower | Function::Upper | Function::Trim | Function::Slug | Function::Short => {
                 signature(&[Type::String], Type::String)
             }

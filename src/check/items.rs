@@ -4,13 +4,15 @@ use super::attributes::{EntryRef, Owner};
 use super::exprs::{Deferred, Place, Slot, Subject};
 use super::names::{Kind, ValueItem};
 use super::program::{
-    Cache, Expr, ExprKind, Image, ParamRules, Part, Program, Registry, RegistryKind, Repository, Secret,
-    SecretSource, Value, ValueId,
+    Attributes, Binder, Builder, BuilderKind, Expr, ExprKind, Image, LocalId, Part, Program, Registry,
+    RegistryKind, Repository, Secret, SecretSource, Value, ValueId,
 };
+use super::templates::Templates;
 use super::types::Type;
 use super::{Checker, Order, errors, order, schema};
 use indexmap::IndexMap;
 
+use crate::include::ParsedFile;
 use crate::source::Spanned;
 use crate::syntax::ast::{self, ItemKind, TypeName};
 
@@ -28,7 +30,7 @@ impl<'a> Checker<'a> {
                 cycle.0.iter().map(|(id, at)| (self.names.value(*id).name(), *at)).collect();
             self.report(errors::cyclic_value(&members));
         }
-        let mut rules: IndexMap<ValueId, ParamRules> = IndexMap::new();
+        let mut rules: IndexMap<ValueId, Attributes> = IndexMap::new();
         for id in &order.values {
             let (ty, expr) = self.check_value(*id);
             if let ValueItem::Param(param) = self.names.value(*id) {
@@ -89,10 +91,10 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn param_rules(&mut self, param: &'a ast::Param, ty: &Type) -> ParamRules {
+    fn param_rules(&mut self, param: &'a ast::Param, ty: &Type) -> Attributes {
         let schema = match ty {
             // The type was reported; any rule may be meant.
-            Type::Error => return ParamRules::default(),
+            Type::Error => return Attributes::default(),
             Type::String => schema::STRING_PARAM,
             Type::Int => schema::INT_PARAM,
             Type::Duration => schema::DURATION_PARAM,
@@ -107,14 +109,14 @@ impl<'a> Checker<'a> {
             self.report(errors::rule_of_other_type(&attribute.name, &param.name, ty));
             self.use_names([&attribute.value]);
         }
-        let owner = Owner { kind: "param", name: &param.name.value, span: param.name.span };
-        let mut attributes = self.attributes(owner, fitting.into_iter().map(EntryRef::from), schema);
-        ParamRules { oneof: attributes.take("oneof"), matches: attributes.take("matches") }
+        let owner = Owner::item("param", &param.name);
+        self.attributes(owner, fitting.into_iter().map(EntryRef::from), schema)
     }
 
     /// Everything but values and waves.
-    pub(super) fn items(&mut self, file: &'a ast::File, program: &mut Program) {
-        for item in &file.items {
+    pub(super) fn items(&mut self, files: &'a [ParsedFile], program: &mut Program) {
+        let templates = self.templates();
+        for item in files.iter().flat_map(|file| &file.ast.items) {
             match &item.kind {
                 ItemKind::Secret(secret) => {
                     let secret = self.secret(secret);
@@ -128,23 +130,20 @@ impl<'a> Checker<'a> {
                     let repository = self.repository(block);
                     program.repositories.push(repository);
                 }
+                ItemKind::Builder(block) => {
+                    let builder = self.builder(block);
+                    program.builders.push(builder);
+                }
                 ItemKind::Image(image) => {
-                    let image = self.image(image);
+                    let image = self.image(image, &templates);
                     program.images.push(image);
                 }
-                ItemKind::Template(image) => {
-                    self.report(errors::not_yet("`template`", image.name.span));
-                    self.use_names(order::exprs_of_entries(&image.entries));
-                }
-                ItemKind::Builder(block) => {
-                    self.report(errors::not_yet("`builder`", block.name.span));
-                    self.use_names(order::exprs_of_entries(&block.entries));
-                }
-                ItemKind::Include(path) => {
-                    self.report(errors::not_yet("`include`", path.span));
-                    self.all_pushes_known = false;
-                }
-                ItemKind::Param(_) | ItemKind::Let(_) | ItemKind::Wave(_) | ItemKind::Poisoned(_) => {}
+                ItemKind::Template(_)
+                | ItemKind::Include(_)
+                | ItemKind::Param(_)
+                | ItemKind::Let(_)
+                | ItemKind::Wave(_)
+                | ItemKind::Poisoned(_) => {}
             }
         }
     }
@@ -179,95 +178,105 @@ impl<'a> Checker<'a> {
 
     fn registry(&mut self, block: &'a ast::Block) -> Registry {
         let name = block.name.clone();
-        let owner = Owner { kind: "registry", name: &block.name.value, span: block.name.span };
-        let entries = || block.entries.iter().map(EntryRef::from);
+        let owner = Owner::item("registry", &block.name);
+        let kinds = schema::REGISTRY_KINDS;
+        // What else a registry may have depends on its kind, so the kind must be a literal.
+        let Some(kind) = self.literal_kind(block, owner, "registry kind", kinds) else {
+            return Registry { name, kind: RegistryKind::Oci, attributes: Attributes::default() };
+        };
+        let (kind, schema) = match kind {
+            "ecr" => (RegistryKind::Ecr, schema::ECR_REGISTRY),
+            _ => (RegistryKind::Oci, schema::OCI_REGISTRY),
+        };
+        let attributes = self.attributes(owner, block.entries.iter().map(EntryRef::from), schema);
+        if kind == RegistryKind::Ecr && !attributes.values.contains_key("public") {
+            for required in ["account", "region"] {
+                if !attributes.values.contains_key(required) {
+                    self.report(errors::missing_attribute(required, owner, &[]));
+                }
+            }
+        }
+        Registry { name, kind, attributes }
+    }
+
+    /// The `kind` of a registry or builder, if it is one that exists.
+    fn literal_kind(
+        &mut self,
+        block: &'a ast::Block,
+        owner: Owner<'_>,
+        what: &str,
+        kinds: &'static [&'static str],
+    ) -> Option<&'static str> {
         let kind = block.entries.iter().find_map(|entry| match entry {
             ast::Entry::Attribute(attribute) if attribute.name.value == "kind" => Some(&attribute.value),
             _ => None,
         });
-        // What else a registry may have depends on its kind, so the kind must be a literal.
-        match kind.map(|kind| (literal(kind), kind.span)) {
-            Some((Some("oci"), _)) => {
-                let mut attributes = self.attributes(owner, entries(), schema::OCI_REGISTRY);
-                let kind = RegistryKind::Oci {
-                    host: attributes.require("host"),
-                    username: attributes.take("username"),
-                    password: attributes.take("password"),
-                    insecure: attributes.take("insecure"),
-                };
-                Registry { name, kind }
-            }
-            Some((found, span)) if found != Some("ecr") => {
-                self.report(errors::registry_kind(found, span));
-                self.use_names(order::exprs_of_entries(&block.entries));
-                Registry { name, kind: unknown_kind(span) }
-            }
-            found => {
-                if found.is_none() {
-                    self.report(errors::missing_attribute("kind", owner, &[]));
-                    self.use_names(order::exprs_of_entries(&block.entries));
-                    return Registry { name, kind: unknown_kind(block.name.span) };
-                }
-                let mut attributes = self.attributes(owner, entries(), schema::ECR_REGISTRY);
-                let kind = RegistryKind::Ecr {
-                    account: attributes.require("account"),
-                    region: attributes.require("region"),
-                    profile: attributes.take("profile"),
-                    endpoint: attributes.take("endpoint"),
-                    host: attributes.take("host"),
-                };
-                Registry { name, kind }
-            }
+        let found = kind.and_then(literal);
+        let known = kinds.iter().copied().find(|one| Some(*one) == found);
+        match (known, kind) {
+            (Some(known), _) => return Some(known),
+            (None, Some(kind)) if matches!(kind.kind, ast::ExprKind::Error) => {}
+            (None, Some(kind)) => self.report(errors::unknown_kind(what, kinds, found, kind.span)),
+            (None, None) => self.report(errors::missing_attribute("kind", owner, &[])),
         }
+        self.use_names(order::exprs_of_entries(&block.entries));
+        None
     }
 
     fn repository(&mut self, block: &'a ast::Block) -> Repository {
-        let owner = Owner { kind: "repository", name: &block.name.value, span: block.name.span };
-        let mut attributes =
-            self.attributes(owner, block.entries.iter().map(EntryRef::from), schema::REPOSITORY);
-        Repository {
-            item: block.name.clone(),
-            registry: attributes.require("registry"),
-            name: attributes.take("name"),
-            create: attributes.take("create"),
-        }
+        let owner = Owner::item("repository", &block.name);
+        let attributes = self.attributes(owner, block.entries.iter().map(EntryRef::from), schema::REPOSITORY);
+        Repository { item: block.name.clone(), attributes }
     }
 
-    fn image(&mut self, image: &'a ast::Image) -> Image {
-        if let Some(parent) = image.extends.first() {
-            self.report(errors::not_yet("`extends`", parent.span));
+    fn builder(&mut self, block: &'a ast::Block) -> Builder {
+        let name = block.name.clone();
+        let owner = Owner::item("builder", &block.name);
+        let Some(kind) = self.literal_kind(block, owner, "builder kind", schema::BUILDER_KINDS) else {
+            return Builder { name, kind: BuilderKind::Docker, attributes: Attributes::default() };
+        };
+        let kind = if kind == "docker" { BuilderKind::Docker } else { BuilderKind::Buildkit };
+        let attributes = self.attributes(owner, block.entries.iter().map(EntryRef::from), schema::BUILDER);
+        Builder { name, kind, attributes }
+    }
+
+    fn image(&mut self, image: &'a ast::Image, templates: &Templates) -> Image {
+        let binders = self.bind(&image.binders);
+        let owner = Owner::item("image", &image.name);
+        let own = self.attributes(owner, image.entries.iter().map(EntryRef::from), schema::IMAGE);
+        self.unbind(binders.len());
+        let (attributes, complete) = self.extend(image, own, templates);
+        Image { complete, name: image.name.clone(), binders, attributes }
+    }
+
+    /// Binds the names of a `for`, for what follows; each list may use the names before it.
+    pub(super) fn bind(&mut self, binders: &'a [ast::Binder]) -> Vec<Binder> {
+        let mut bound = Vec::new();
+        for binder in binders {
+            let list = self.before_the_run(binder.name.span, |checker| {
+                checker.expr(&binder.list, &Type::list(Type::String), Place::plain(Subject::BinderList))
+            });
+            bound.push(self.bind_one(&binder.name, list, Type::String));
         }
-        if let Some(binder) = image.binders.first() {
-            self.report(errors::not_yet("`for` on an image", binder.name.span));
+        bound
+    }
+
+    /// Binds one name to the items of a list.
+    pub(super) fn bind_one(&mut self, name: &'a ast::Name, list: Expr, item: Type) -> Binder {
+        let local = LocalId(self.locals);
+        self.locals += 1;
+        if let Some(declared) = self.names.get(&name.value) {
+            self.report(errors::binder_hides(name, declared));
+        } else if self.scope.iter().any(|(other, ..)| *other == name.value) {
+            self.report(errors::binder_twice(name));
         }
-        if !image.binders.is_empty() {
-            // The binders are not names of values yet, so nothing inside can be checked.
-            self.use_names(image.binders.iter().map(|binder| &binder.list));
-            self.use_names(order::exprs_of_entries(&image.entries));
-            return Image::unchecked(image.name.clone());
-        }
-        let owner = Owner { kind: "image", name: &image.name.value, span: image.name.span };
-        let mut attributes = self.attributes(owner, image.entries.iter().map(EntryRef::from), schema::IMAGE);
-        let cache = attributes
-            .take_block("cache")
-            .map(|mut cache| Cache { from: cache.take("from"), to: cache.take("to") });
-        Image {
-            complete: image.extends.is_empty(),
-            name: image.name.clone(),
-            context: attributes.take("context"),
-            dockerfile: attributes.take("dockerfile"),
-            target: attributes.take("target"),
-            args: attributes.take("args"),
-            labels: attributes.take("labels"),
-            platforms: attributes.take("platforms"),
-            network: attributes.take("network"),
-            extra_hosts: attributes.take("extra_hosts"),
-            pull: attributes.take("pull"),
-            no_cache: attributes.take("no_cache"),
-            timeout: attributes.take("timeout"),
-            tags: attributes.take("tags"),
-            cache,
-        }
+        self.scope.push((&name.value, local, item));
+        Binder { local, name: name.clone(), list }
+    }
+
+    /// Ends the scope of the last `count` names.
+    pub(super) fn unbind(&mut self, count: usize) {
+        self.scope.truncate(self.scope.len().saturating_sub(count));
     }
 
     /// Warns of items that nothing uses; a leading `_` says that this is meant.
@@ -278,7 +287,13 @@ impl<'a> Checker<'a> {
             .filter(|(name, declared)| {
                 let counts = matches!(
                     declared.kind,
-                    Kind::Param(_) | Kind::Let(_) | Kind::Secret(_) | Kind::Registry(_) | Kind::Repository(_)
+                    Kind::Param(_)
+                        | Kind::Let(_)
+                        | Kind::Secret(_)
+                        | Kind::Registry(_)
+                        | Kind::Repository(_)
+                        | Kind::Template(_)
+                        | Kind::Builder(_)
                 );
                 counts && !name.starts_with('_') && !self.used.contains(name)
             })
@@ -287,10 +302,6 @@ impl<'a> Checker<'a> {
             self.report(errors::unused(declared.kind.noun(), name, declared.span));
         }
     }
-}
-
-fn unknown_kind(span: crate::source::Span) -> RegistryKind {
-    RegistryKind::Oci { host: Expr::error(span), username: None, password: None, insecure: None }
 }
 
 /// The text of a string literal without holes.

@@ -1,10 +1,13 @@
-//! What each name of a file stands for.
+//! What each name of a program stands for.
+
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
 use super::errors;
-use super::program::{ImageId, RegistryId, RepositoryId, SecretId, ValueId};
+use super::program::{BuilderId, ImageId, RegistryId, RepositoryId, SecretId, ValueId};
 use crate::diag::Diagnostic;
+use crate::include::ParsedFile;
 use crate::source::Span;
 use crate::syntax::ast::{self, ItemKind, Name};
 
@@ -15,7 +18,7 @@ pub(super) struct Declared {
     pub(super) span: Span,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Param(ValueId),
     Let(ValueId),
@@ -23,8 +26,8 @@ pub(super) enum Kind {
     Registry(RegistryId),
     Repository(RepositoryId),
     Image(ImageId),
-    Template,
-    Builder,
+    Template(TemplateId),
+    Builder(BuilderId),
     /// In an item with an error that was reported, or of two items.
     Poisoned,
 }
@@ -39,12 +42,16 @@ impl Kind {
             Kind::Registry(_) => "registry",
             Kind::Repository(_) => "repository",
             Kind::Image(_) => "image",
-            Kind::Template => "template",
-            Kind::Builder => "builder",
+            Kind::Template(_) => "template",
+            Kind::Builder(_) => "builder",
             Kind::Poisoned => "item",
         }
     }
 }
+
+/// A template is merged into the images that extend it, so that the program has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct TemplateId(pub(super) usize);
 
 /// The declaration behind a [`ValueId`].
 #[derive(Debug, Clone, Copy)]
@@ -62,18 +69,25 @@ impl<'a> ValueItem<'a> {
     }
 }
 
-/// All names of a file, in the order of their declarations.
+/// All names of a program, in the order of their declarations.
 pub(super) struct Names<'a> {
     declared: IndexMap<&'a str, Declared>,
+    by_kind: HashMap<Kind, &'a str>,
     values: Vec<ValueItem<'a>>,
+    templates: Vec<&'a ast::Image>,
 }
 
 impl<'a> Names<'a> {
     /// Gives every item its id. Ids count the items of one kind in file order, repeated names included.
-    pub(super) fn declare(file: &'a ast::File, diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let mut names = Names { declared: IndexMap::new(), values: Vec::new() };
+    pub(super) fn declare(files: &'a [ParsedFile], diagnostics: &mut Vec<Diagnostic>) -> Self {
+        let mut names = Names {
+            declared: IndexMap::new(),
+            by_kind: HashMap::new(),
+            values: Vec::new(),
+            templates: Vec::new(),
+        };
         let mut counts = Counts::default();
-        for item in &file.items {
+        for item in files.iter().flat_map(|file| &file.ast.items) {
             let (name, kind) = match &item.kind {
                 ItemKind::Param(param) => {
                     names.values.push(ValueItem::Param(param));
@@ -91,8 +105,13 @@ impl<'a> Names<'a> {
                     (&block.name, Kind::Repository(RepositoryId(next(&mut counts.repositories))))
                 }
                 ItemKind::Image(image) => (&image.name, Kind::Image(ImageId(next(&mut counts.images)))),
-                ItemKind::Template(image) => (&image.name, Kind::Template),
-                ItemKind::Builder(block) => (&block.name, Kind::Builder),
+                ItemKind::Template(image) => {
+                    names.templates.push(image);
+                    (&image.name, Kind::Template(TemplateId(names.templates.len() - 1)))
+                }
+                ItemKind::Builder(block) => {
+                    (&block.name, Kind::Builder(BuilderId(next(&mut counts.builders))))
+                }
                 ItemKind::Poisoned(name) => (name, Kind::Poisoned),
                 ItemKind::Wave(_) | ItemKind::Include(_) => continue,
             };
@@ -109,6 +128,7 @@ impl<'a> Names<'a> {
                 first.kind = Kind::Poisoned;
             }
             None => {
+                self.by_kind.insert(kind, &name.value);
                 self.declared.insert(&name.value, Declared { kind, span: name.span });
             }
         }
@@ -124,8 +144,8 @@ impl<'a> Names<'a> {
 
     /// The item of a kind that was made with a declared name.
     pub(super) fn item(&self, kind: Kind) -> (&'a str, Declared) {
-        let item = self.iter().find(|(_, declared)| declared.kind == kind);
-        item.expect("expressions refer only to declared items")
+        let found = self.by_kind.get(&kind).and_then(|name| Some((*name, self.get(name)?)));
+        found.expect("expressions refer only to declared items")
     }
 
     /// The names of one kind, for "a similar name exists".
@@ -140,6 +160,10 @@ impl<'a> Names<'a> {
     pub(super) fn value(&self, id: ValueId) -> ValueItem<'a> {
         *self.values.get(id.0).expect("value ids are made with their items")
     }
+
+    pub(super) fn template(&self, id: TemplateId) -> &'a ast::Image {
+        self.templates.get(id.0).expect("template ids are made with their items")
+    }
 }
 
 #[derive(Default)]
@@ -148,6 +172,7 @@ struct Counts {
     registries: usize,
     repositories: usize,
     images: usize,
+    builders: usize,
 }
 
 /// The count before it is raised.

@@ -168,15 +168,3 @@ pub(super) fn exprs_of_entries(entries: &[ast::Entry]) -> Vec<&Expr> {
     }
     exprs
 }
-
-/// The expressions of a step.
-pub(super) fn exprs_of_step(step: &ast::Step) -> Vec<&Expr> {
-    let mut exprs: Vec<_> = match &step.kind {
-        ast::StepKind::Build(images) | ast::StepKind::Push(images) => images.iter().collect(),
-        ast::StepKind::Promote { image, to } => std::iter::once(image).chain(to).collect(),
-        ast::StepKind::Run(arguments) => arguments.iter().collect(),
-        ast::StepKind::Sh(text) | ast::StepKind::Approve(text) => vec![text],
-    };
-    exprs.extend(step.options.iter().map(|option| &option.value));
-    exprs
-}

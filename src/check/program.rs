@@ -1,27 +1,44 @@
-//! A checked file: names are resolved to indices, every expression has a type, nothing is evaluated yet.
+//! A checked program: names are resolved to indices, every expression has a type, nothing is evaluated yet.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::functions::Function;
+use super::schema::Attribute;
 use super::types::Type;
-use crate::source::{Span, Spanned};
+use crate::environment::GitFact;
+use crate::source::{FileId, Span, Spanned};
 use crate::syntax::ast::{BinaryOperator, Name};
 
 /// The items of a program whose checks found no error.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
-    /// The text that spans point into, for messages that repeat an expression.
-    pub(crate) source: Arc<str>,
+    /// The files that spans point into, for messages that repeat an expression and for relative paths.
+    pub(crate) files: HashMap<FileId, ProgramFile>,
+    /// The file that is run; the others are included.
+    pub(crate) entry: Option<FileId>,
     /// The order in which [`Program::values`] can be evaluated.
     pub(crate) order: Vec<ValueId>,
     pub(crate) values: Vec<Value>,
     pub(crate) secrets: Vec<Secret>,
     pub(crate) registries: Vec<Registry>,
     pub(crate) repositories: Vec<Repository>,
+    pub(crate) builders: Vec<Builder>,
     pub(crate) images: Vec<Image>,
     pub(crate) waves: Vec<Wave>,
+    /// How many [`LocalId`]s there are.
+    pub(crate) locals: usize,
+}
+
+/// A file of the program.
+#[derive(Debug, Clone)]
+pub(crate) struct ProgramFile {
+    pub(crate) text: Arc<str>,
+    /// Where the relative paths that are written in it start.
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +50,15 @@ pub(crate) struct RegistryId(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RepositoryId(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct BuilderId(pub(crate) usize);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ImageId(pub(crate) usize);
+/// An index into the stages of one wave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StageId(pub(crate) usize);
+/// The name that a `for` binds; one of the whole program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LocalId(pub(crate) usize);
 
 /// A `param` or a `let`.
 #[derive(Debug, Clone)]
@@ -42,15 +67,8 @@ pub(crate) struct Value {
     pub(crate) ty: Type,
     /// `None` for a param without a default.
     pub(crate) expr: Option<Expr>,
-    /// Set for a `param`.
-    pub(crate) param: Option<ParamRules>,
-}
-
-/// What a param's value must fulfil besides its type.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ParamRules {
-    pub(crate) oneof: Option<Expr>,
-    pub(crate) matches: Option<Expr>,
+    /// Set for a `param`: `description`, `oneof`, `matches`.
+    pub(crate) param: Option<Attributes>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,93 +87,125 @@ pub(crate) enum SecretSource {
 pub(crate) struct Registry {
     pub(crate) name: Name,
     pub(crate) kind: RegistryKind,
+    pub(crate) attributes: Attributes,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RegistryKind {
-    Oci { host: Expr, username: Option<Expr>, password: Option<Expr>, insecure: Option<Expr> },
-    Ecr { account: Expr, region: Expr, profile: Option<Expr>, endpoint: Option<Expr>, host: Option<Expr> },
+    Oci,
+    Ecr,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Repository {
     pub(crate) item: Name,
-    pub(crate) registry: Expr,
-    pub(crate) name: Option<Expr>,
-    pub(crate) create: Option<Expr>,
+    pub(crate) attributes: Attributes,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) struct Builder {
+    pub(crate) name: Name,
+    pub(crate) kind: BuilderKind,
+    pub(crate) attributes: Attributes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BuilderKind {
+    Docker,
+    Buildkit,
+}
+
+/// One image, or a family of them if it has binders.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {
     /// Whether every attribute was read; otherwise that is reported.
     pub(crate) complete: bool,
     pub(crate) name: Name,
-    pub(crate) context: Option<Expr>,
-    pub(crate) dockerfile: Option<Expr>,
-    pub(crate) target: Option<Expr>,
-    pub(crate) args: Option<Expr>,
-    pub(crate) labels: Option<Expr>,
-    pub(crate) platforms: Option<Expr>,
-    pub(crate) network: Option<Expr>,
-    pub(crate) extra_hosts: Option<Expr>,
-    pub(crate) pull: Option<Expr>,
-    pub(crate) no_cache: Option<Expr>,
-    pub(crate) timeout: Option<Expr>,
-    pub(crate) tags: Option<Expr>,
-    /// `None`: cached automatically.
-    pub(crate) cache: Option<Cache>,
+    pub(crate) binders: Vec<Binder>,
+    /// With those of the templates that it extends.
+    pub(crate) attributes: Attributes,
 }
 
-impl Image {
-    /// An image whose attributes could not be checked.
-    pub(crate) fn unchecked(name: Name) -> Self {
-        Self {
-            complete: false,
-            name,
-            context: None,
-            dockerfile: None,
-            target: None,
-            args: None,
-            labels: None,
-            platforms: None,
-            network: None,
-            extra_hosts: None,
-            pull: None,
-            no_cache: None,
-            timeout: None,
-            tags: None,
-            cache: None,
-        }
-    }
-}
-
+/// `x in list` of a `for`
 #[derive(Debug, Clone)]
-pub(crate) struct Cache {
-    pub(crate) from: Option<Expr>,
-    pub(crate) to: Option<Expr>,
+pub(crate) struct Binder {
+    pub(crate) local: LocalId,
+    pub(crate) name: Name,
+    pub(crate) list: Expr,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Wave {
     pub(crate) name: Name,
-    pub(crate) when: Option<Expr>,
+    pub(crate) attributes: Attributes,
+    pub(crate) body: WaveBody,
+}
+
+/// What a wave does: steps in order, or stages.
+#[derive(Debug, Clone)]
+pub(crate) enum WaveBody {
+    Steps(Vec<Step>),
+    Stages { pre: Vec<Step>, stages: Vec<Stage>, post: Vec<Step> },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    pub(crate) name: Name,
+    pub(crate) binders: Vec<Binder>,
+    pub(crate) after: Vec<Spanned<StageId>>,
+    pub(crate) attributes: Attributes,
     pub(crate) steps: Vec<Step>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) enum Step {
-    Build(Vec<Spanned<ImageId>>),
-    Push(Vec<Spanned<ImageId>>),
-    Run { arguments: Vec<Expr>, options: StepOptions },
-    Sh { script: Expr, options: StepOptions },
+pub(crate) struct Step {
+    pub(crate) keyword: Span,
+    pub(crate) kind: StepKind,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) enum StepKind {
+    Build(Vec<ImageRef>),
+    Push(Vec<ImageRef>),
+    Promote { image: ImageRef, to: Vec<Expr> },
+    Run { arguments: Vec<Expr>, options: Attributes },
+    Sh { script: Expr, options: Attributes },
+    Approve(Expr),
+}
+
+/// An image: one by its name, a whole family by its name, or one of a family by name and keys.
+#[derive(Debug, Clone)]
+pub(crate) struct ImageRef {
+    pub(crate) image: ImageId,
+    /// One for each binder of the family, or none.
+    pub(crate) keys: Vec<Expr>,
+    pub(crate) span: Span,
+}
+
+/// Checked attributes by name. Those that are missing although required were reported.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct StepOptions {
-    pub(crate) env: Option<Expr>,
-    pub(crate) dir: Option<Expr>,
-    pub(crate) timeout: Option<Expr>,
-    pub(crate) retries: Option<Expr>,
+pub(crate) struct Attributes {
+    schema: &'static [Attribute],
+    pub(crate) values: IndexMap<&'static str, Expr>,
+    pub(crate) blocks: IndexMap<&'static str, Attributes>,
+}
+
+impl Attributes {
+    pub(crate) fn new(schema: &'static [Attribute]) -> Self {
+        Self { schema, values: IndexMap::new(), blocks: IndexMap::new() }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Expr> {
+        debug_assert!(
+            self.schema.is_empty() || self.schema.iter().any(|attribute| attribute.name == name),
+            "`{name}` is not in the schema"
+        );
+        self.values.get(name)
+    }
+
+    pub(crate) fn block(&self, name: &str) -> Option<&Attributes> {
+        self.blocks.get(name)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -178,11 +228,31 @@ pub(crate) enum ExprKind {
     Secret(SecretId),
     Registry(RegistryId),
     Repository(RepositoryId),
-    Image(ImageId),
-    /// `image.ref`
-    Ref(ImageId),
-    /// `image.digest`
-    Digest(ImageId),
+    Builder(BuilderId),
+    /// The name that a `for` binds.
+    Local(LocalId),
+    /// An image, a family or one of a family.
+    Image(ImageRef),
+    /// `image.ref`, `image.digest`
+    Deferred {
+        image: ImageRef,
+        field: DeferredField,
+    },
+    /// `git.commit`
+    Git(GitFact),
+    /// `base[index]` of a list or a map
+    Index {
+        base: Box<Expr>,
+        index: Box<Expr>,
+    },
+    /// `[value for binder in list if condition]`
+    Comprehension {
+        value: Box<Expr>,
+        binder: Box<Binder>,
+        condition: Option<Box<Expr>>,
+    },
+    /// Two maps of which the second one wins: a template's attribute and the same one of what extends it.
+    Merged(Box<Expr>, Box<Expr>),
     Call {
         function: Function,
         arguments: Vec<Expr>,
@@ -191,13 +261,11 @@ pub(crate) enum ExprKind {
         repository: Box<Expr>,
         tag: Box<Expr>,
     },
-    /// A tag as a cache source, or `cache.registry(tag, mode = …)`.
-    RegistryCache {
-        tag: Box<Expr>,
-        mode: Option<Box<Expr>>,
+    /// A tag as a cache source, or a call of `cache.…`; arguments by name, the first one of `cache.registry` is `tag`.
+    Cache {
+        method: CacheMethod,
+        arguments: IndexMap<&'static str, Expr>,
     },
-    /// `cache.inline()`
-    InlineCache,
     If {
         condition: Box<Expr>,
         then: Box<Expr>,
@@ -213,6 +281,32 @@ pub(crate) enum ExprKind {
     Text(Box<Expr>),
     /// Already reported.
     Error,
+}
+
+/// What is known of an image after its push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeferredField {
+    Ref,
+    Digest,
+}
+
+impl DeferredField {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            DeferredField::Ref => "ref",
+            DeferredField::Digest => "digest",
+        }
+    }
+}
+
+/// Where a build cache is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheMethod {
+    Registry,
+    Inline,
+    Local,
+    Gha,
+    S3,
 }
 
 #[derive(Debug, Clone)]
@@ -239,9 +333,13 @@ impl Expr {
             ExprKind::List(items) | ExprKind::Call { arguments: items, .. } => items.iter().collect(),
             ExprKind::Map(entries) => entries.values().collect(),
             ExprKind::Tag { repository, tag } => vec![repository, tag],
-            ExprKind::RegistryCache { tag, mode } => {
-                std::iter::once(tag).chain(mode).map(|expr| &**expr).collect()
+            ExprKind::Cache { arguments, .. } => arguments.values().collect(),
+            ExprKind::Image(image) | ExprKind::Deferred { image, .. } => image.keys.iter().collect(),
+            ExprKind::Index { base, index } => vec![base, index],
+            ExprKind::Comprehension { value, binder, condition } => {
+                [&binder.list, &**value].into_iter().chain(condition.as_deref()).collect()
             }
+            ExprKind::Merged(first, second) => vec![first, second],
             ExprKind::If { condition, then, otherwise } => vec![condition, then, otherwise],
             ExprKind::Not(inner) | ExprKind::Text(inner) => vec![inner],
             ExprKind::Binary { left, right, .. } => vec![left, right],
@@ -253,10 +351,9 @@ impl Expr {
             | ExprKind::Secret(_)
             | ExprKind::Registry(_)
             | ExprKind::Repository(_)
-            | ExprKind::Image(_)
-            | ExprKind::Ref(_)
-            | ExprKind::Digest(_)
-            | ExprKind::InlineCache
+            | ExprKind::Builder(_)
+            | ExprKind::Local(_)
+            | ExprKind::Git(_)
             | ExprKind::Error => Vec::new(),
         }
     }
@@ -265,8 +362,13 @@ impl Expr {
 impl Program {
     /// An expression as written, if it is short enough to stand in a sentence.
     pub(crate) fn short(&self, span: Span) -> Option<&str> {
-        let text = self.source.get(span.range())?;
+        let text = self.files.get(&span.file)?.text.get(span.range())?;
         let fits = text.chars().count() <= super::LONGEST_SOURCE && !text.contains(['\n', '`']);
         fits.then_some(text)
+    }
+
+    /// The folder that a relative path starts from: that of the file in which it is written.
+    pub(crate) fn folder(&self, written: Span) -> &Path {
+        self.files.get(&written.file).map_or(Path::new(""), |file| &file.folder)
     }
 }

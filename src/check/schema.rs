@@ -18,8 +18,6 @@ pub(crate) enum Form {
     Optional(fn() -> Type),
     /// `name { … }`
     Block(&'static [Attribute]),
-    /// Part of the language, but not of this version of the program.
-    Later,
 }
 
 const fn required(name: &'static str, ty: fn() -> Type) -> Attribute {
@@ -32,10 +30,6 @@ const fn optional(name: &'static str, ty: fn() -> Type) -> Attribute {
 
 const fn block(name: &'static str, attributes: &'static [Attribute]) -> Attribute {
     Attribute { name, form: Form::Block(attributes) }
-}
-
-const fn later(name: &'static str) -> Attribute {
-    Attribute { name, form: Form::Later }
 }
 
 fn string() -> Type {
@@ -58,18 +52,26 @@ fn string_map() -> Type {
     Type::map(Type::String)
 }
 
+fn path() -> Type {
+    Type::Path
+}
+
+fn int() -> Type {
+    Type::Int
+}
+
 /// The kinds that a registry can have.
 pub(crate) const REGISTRY_KINDS: &[&str] = &["ecr", "oci"];
 
 pub(crate) const ECR_REGISTRY: &[Attribute] = &[
     required("kind", string),
-    required("account", string),
-    required("region", string),
+    optional("account", string),
+    optional("region", string),
     optional("profile", string),
-    later("role"),
+    optional("role", string),
     optional("endpoint", string),
     optional("host", string),
-    later("public"),
+    optional("public", bool),
 ];
 
 pub(crate) const OCI_REGISTRY: &[Attribute] = &[
@@ -80,48 +82,63 @@ pub(crate) const OCI_REGISTRY: &[Attribute] = &[
     optional("insecure", bool),
 ];
 
+pub(crate) const LIFECYCLE: &[Attribute] =
+    &[optional("keep_last", int), optional("untagged_after", duration)];
+
 pub(crate) const REPOSITORY: &[Attribute] = &[
     required("registry", || Type::Registry),
     optional("name", string),
     optional("create", bool),
-    later("immutable"),
-    later("mutable_tags"),
-    later("scan_on_push"),
-    later("kms_key"),
-    later("lifecycle"),
-    later("manage"),
+    optional("immutable", bool),
+    optional("mutable_tags", strings),
+    optional("scan_on_push", bool),
+    optional("kms_key", string),
+    block("lifecycle", LIFECYCLE),
+    optional("manage", bool),
+];
+
+/// The kinds that a builder can have.
+pub(crate) const BUILDER_KINDS: &[&str] = &["docker", "buildkit"];
+
+pub(crate) const TLS: &[Attribute] = &[required("ca", path), optional("cert", path), optional("key", path)];
+
+pub(crate) const BUILDER: &[Attribute] = &[
+    required("kind", string),
+    optional("endpoint", string),
+    block("tls", TLS),
+    optional("platforms", strings),
 ];
 
 pub(crate) const CACHE: &[Attribute] =
     &[optional("from", || Type::list(Type::Cache)), optional("to", || Type::list(Type::Cache))];
 
 pub(crate) const IMAGE: &[Attribute] = &[
-    optional("context", string),
-    optional("dockerfile", string),
-    later("dockerfile_inline"),
+    optional("context", || Type::Context),
+    optional("dockerfile", path),
+    optional("dockerfile_inline", string),
     optional("target", string),
     optional("args", string_map),
     optional("labels", string_map),
-    later("annotations"),
-    later("secrets"),
-    later("ssh"),
-    later("contexts"),
+    optional("annotations", string_map),
+    optional("secrets", || Type::map(Type::Secret)),
+    optional("ssh", strings),
+    optional("contexts", || Type::map(Type::Context)),
     optional("platforms", strings),
     optional("network", string),
     optional("extra_hosts", string_map),
-    later("shm_size"),
-    later("ulimits"),
+    optional("shm_size", || Type::Size),
+    optional("ulimits", string_map),
     optional("pull", bool),
     optional("no_cache", bool),
-    later("no_cache_stages"),
-    later("attest"),
-    later("load"),
+    optional("no_cache_stages", strings),
+    optional("attest", string),
+    optional("load", bool),
     optional("tags", || Type::list(Type::Tag)),
     block("cache", CACHE),
-    later("builder"),
+    optional("builder", || Type::Builder),
     optional("timeout", duration),
-    later("retries"),
-    later("when"),
+    optional("retries", int),
+    optional("when", bool),
 ];
 
 /// The rules of a param depend on its type.
@@ -135,12 +152,15 @@ pub(crate) const OTHER_PARAM: &[Attribute] = &[optional("description", string)];
 
 pub(crate) const WAVE: &[Attribute] = &[optional("when", bool)];
 
+pub(crate) const STAGE: &[Attribute] =
+    &[optional("when", bool), optional("env", string_map), optional("timeout", duration)];
+
 /// Options of `run` and `sh`.
 pub(crate) const COMMAND: &[Attribute] = &[
     optional("env", string_map),
-    optional("dir", string),
+    optional("dir", path),
     optional("timeout", duration),
-    optional("retries", || Type::Int),
+    optional("retries", int),
 ];
 
 /// The items and their attributes, for "is an attribute of …".
@@ -148,8 +168,12 @@ pub(crate) const ITEMS: &[(&str, &[Attribute])] = &[
     ("registry", ECR_REGISTRY),
     ("registry", OCI_REGISTRY),
     ("repository", REPOSITORY),
+    ("lifecycle", LIFECYCLE),
+    ("builder", BUILDER),
+    ("tls", TLS),
     ("image", IMAGE),
     ("cache", CACHE),
     ("wave", WAVE),
+    ("stage", STAGE),
     ("run", COMMAND),
 ];

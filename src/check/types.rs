@@ -21,6 +21,13 @@ pub(crate) enum Type {
     Tag,
     Cache,
     Image,
+    /// An image with `for`, which is several.
+    Family,
+    Builder,
+    /// What an image is built from: a path, an image, or a repository. Only places have this type.
+    Context,
+    /// Only places have this type; the values are strings.
+    Path,
     /// The element type of `[]`: fits every list.
     Nothing,
     /// Already reported; fits everything.
@@ -76,7 +83,16 @@ impl Type {
             Type::String | Type::Int | Type::Bool | Type::Duration | Type::Size => true,
             Type::Nothing | Type::Error => true,
             Type::Optional(inner) | Type::List(inner) | Type::Map(inner) => inner.can_be_compared(),
-            Type::Secret | Type::Registry | Type::Repository | Type::Tag | Type::Cache | Type::Image => false,
+            Type::Secret
+            | Type::Registry
+            | Type::Repository
+            | Type::Tag
+            | Type::Cache
+            | Type::Image
+            | Type::Family
+            | Type::Builder
+            | Type::Context
+            | Type::Path => false,
         }
     }
 
@@ -87,6 +103,7 @@ impl Type {
             (Type::Optional(have), Type::Optional(want)) => have.fits(want),
             (have, Type::Optional(want)) => have.fits(want),
             (Type::List(have), Type::List(want)) | (Type::Map(have), Type::Map(want)) => have.fits(want),
+            (Type::String, Type::Path) => true,
             (have, want) => have == want,
         }
     }
@@ -110,6 +127,10 @@ impl fmt::Display for Type {
             Type::Tag => f.write_str("tag"),
             Type::Cache => f.write_str("cache"),
             Type::Image => f.write_str("image"),
+            Type::Family => f.write_str("family<image>"),
+            Type::Builder => f.write_str("builder"),
+            Type::Context => f.write_str("context"),
+            Type::Path => f.write_str("path"),
             Type::Nothing | Type::Error => f.write_str("value"),
         }
     }

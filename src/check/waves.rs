@@ -1,89 +1,161 @@
-//! Waves and their steps, and the proof that an image's digest is used only after its push.
+//! Waves, stages and steps.
 
 use std::collections::HashMap;
-
-use indexmap::IndexMap;
 
 use super::attributes::{EntryRef, Owner};
 use super::exprs::{Deferred, Place, Slot, Subject};
 use super::names::Kind;
-use super::program::{Expr, ExprKind, ImageId, Program, Step, StepOptions, Wave};
+use super::program::{
+    Attributes, Expr, ExprKind, ImageRef, Program, Stage, StageId, Step, StepKind, Wave, WaveBody,
+};
 use super::types::Type;
-use super::{Checker, errors, order, schema};
+use super::{Checker, errors, schema};
+use crate::include::ParsedFile;
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{self, ItemKind, StepKind, WaveEntry};
+use crate::syntax::ast::{self, ItemKind, Name, StageEntry, WaveEntry};
 
 impl<'a> Checker<'a> {
-    pub(super) fn waves(&mut self, file: &'a ast::File, program: &mut Program) {
+    pub(super) fn waves(&mut self, files: &'a [ParsedFile], program: &mut Program) {
         let mut declared: HashMap<&str, Span> = HashMap::new();
-        for item in &file.items {
-            let ItemKind::Wave(wave) = &item.kind else { continue };
-            if let Some(first) = declared.get(wave.name.value.as_str()) {
-                self.report(errors::wave_declared_twice(&wave.name, *first));
-            } else {
-                declared.insert(&wave.name.value, wave.name.span);
+        for (index, file) in files.iter().enumerate() {
+            for item in &file.ast.items {
+                let ItemKind::Wave(wave) = &item.kind else { continue };
+                if index > 0 {
+                    self.report(errors::wave_in_include(&wave.name));
+                }
+                if let Some(first) = declared.get(wave.name.value.as_str()) {
+                    self.report(errors::wave_declared_twice(&wave.name, *first));
+                } else {
+                    declared.insert(&wave.name.value, wave.name.span);
+                }
+                let wave = self.wave(wave);
+                program.waves.push(wave);
             }
-            let wave = self.wave(wave);
-            program.waves.push(wave);
         }
         self.prove_push_order(program);
     }
 
     fn wave(&mut self, wave: &'a ast::Wave) -> Wave {
-        let mut steps = Vec::new();
         let mut attributes = Vec::new();
+        let (mut steps, mut pre, mut post, mut stages) = (Vec::new(), None, None, Vec::new());
         for entry in &wave.entries {
             match entry {
                 WaveEntry::Attribute(attribute) => attributes.push(EntryRef::Attribute(attribute)),
-                WaveEntry::Step(step) => steps.extend(self.step(step)),
-                WaveEntry::Pre(block) => self.later_block("`pre`", block.keyword, &block.steps),
-                WaveEntry::Post(block) => self.later_block("`post`", block.keyword, &block.steps),
-                WaveEntry::Stage(stage) => self.later_stage(stage),
+                WaveEntry::Step(step) => steps.push(step),
+                WaveEntry::Pre(block) => self.steps_block("pre", block, &mut pre),
+                WaveEntry::Post(block) => self.steps_block("post", block, &mut post),
+                WaveEntry::Stage(stage) => stages.push(stage),
             }
         }
-        let owner = Owner { kind: "wave", name: &wave.name.value, span: wave.name.span };
-        let mut attributes = self.attributes(owner, attributes, schema::WAVE);
-        Wave { name: wave.name.clone(), when: attributes.take("when"), steps }
+        let owner = Owner::item("wave", &wave.name);
+        let attributes = self.attributes(owner, attributes, schema::WAVE);
+        let first_block = [pre.map(|block| block.keyword), post.map(|block| block.keyword)]
+            .into_iter()
+            .flatten()
+            .chain(stages.iter().map(|stage| stage.name.span))
+            .min();
+        if let (Some(step), Some(block)) = (steps.first(), first_block) {
+            self.report(errors::steps_beside_stages(&wave.name, step.keyword, block));
+        }
+        let steps = self.steps(&steps);
+        let body = if first_block.is_none() {
+            WaveBody::Steps(steps)
+        } else {
+            let steps_of = |block: Option<&'a ast::Steps>| {
+                block.map_or(Vec::new(), |block| block.steps.iter().collect())
+            };
+            let pre = self.steps(&steps_of(pre));
+            let stages = self.stages(&wave.name, &stages);
+            WaveBody::Stages { pre, stages, post: self.steps(&steps_of(post)) }
+        };
+        Wave { name: wave.name.clone(), attributes, body }
     }
 
-    fn later_block(&mut self, what: &str, keyword: Span, steps: &'a [ast::Step]) {
-        self.report(errors::not_yet(what, keyword));
-        self.all_pushes_known = false;
-        self.use_names(steps.iter().flat_map(order::exprs_of_step));
+    fn steps_block(&mut self, word: &str, block: &'a ast::Steps, found: &mut Option<&'a ast::Steps>) {
+        match found {
+            Some(first) => {
+                self.report(errors::block_twice(word, block.keyword, first.keyword));
+                self.steps(&block.steps.iter().collect::<Vec<_>>());
+            }
+            None => *found = Some(block),
+        }
     }
 
-    fn later_stage(&mut self, stage: &'a ast::Stage) {
-        self.report(errors::not_yet("`stage`", stage.name.span));
-        self.all_pushes_known = false;
-        self.use_names(stage.binders.iter().map(|binder| &binder.list));
-        self.use_names(stage.entries.iter().flat_map(|entry| match entry {
-            ast::StageEntry::Attribute(attribute) => vec![&attribute.value],
-            ast::StageEntry::Step(step) => order::exprs_of_step(step),
-        }));
+    fn stages(&mut self, wave: &Name, stages: &[&'a ast::Stage]) -> Vec<Stage> {
+        let mut ids: HashMap<&str, (StageId, Span)> = HashMap::new();
+        for (index, stage) in stages.iter().enumerate() {
+            match ids.get(stage.name.value.as_str()) {
+                Some((_, first)) => self.report(errors::stage_declared_twice(&stage.name, *first)),
+                None => {
+                    ids.insert(&stage.name.value, (StageId(index), stage.name.span));
+                }
+            }
+        }
+        let mut checked = Vec::new();
+        for stage in stages {
+            let mut after = Vec::new();
+            for name in &stage.after {
+                match ids.get(name.value.as_str()) {
+                    Some((id, _)) => after.push(Spanned::new(*id, name.span)),
+                    None => {
+                        let known: Vec<_> = stages.iter().map(|one| one.name.value.as_str()).collect();
+                        self.report(errors::unknown_stage(name, wave, &known));
+                    }
+                }
+            }
+            let stage = self.stage(stage, after);
+            checked.push(stage);
+        }
+        checked
+    }
+
+    fn stage(&mut self, stage: &'a ast::Stage, after: Vec<Spanned<StageId>>) -> Stage {
+        let binders = self.bind(&stage.binders);
+        let (mut attributes, mut steps) = (Vec::new(), Vec::new());
+        for entry in &stage.entries {
+            match entry {
+                StageEntry::Attribute(attribute) => attributes.push(EntryRef::Attribute(attribute)),
+                StageEntry::Step(step) => steps.push(step),
+            }
+        }
+        let owner = Owner::item("stage", &stage.name);
+        let attributes = self.attributes(owner, attributes, schema::STAGE);
+        let steps = self.steps(&steps);
+        self.unbind(binders.len());
+        Stage { name: stage.name.clone(), binders, after, attributes, steps }
+    }
+
+    fn steps(&mut self, steps: &[&'a ast::Step]) -> Vec<Step> {
+        steps.iter().filter_map(|step| self.step(step)).collect()
     }
 
     fn step(&mut self, step: &'a ast::Step) -> Option<Step> {
-        match &step.kind {
-            StepKind::Build(images) => Some(Step::Build(self.images(images))),
-            StepKind::Push(images) => Some(Step::Push(self.images(images))),
-            StepKind::Run(arguments) => {
+        let kind = match &step.kind {
+            ast::StepKind::Build(images) => StepKind::Build(self.images(images)),
+            ast::StepKind::Push(images) => StepKind::Push(self.images(images)),
+            ast::StepKind::Run(arguments) => {
                 let arguments = self.deferred(|checker| checker.arguments(arguments));
-                Some(Step::Run { arguments, options: self.options("run", step) })
+                StepKind::Run { arguments, options: self.options("run", step) }
             }
-            StepKind::Sh(script) => {
-                let place = Place::plain(Subject::Script);
-                let script = self.deferred(|checker| checker.expr(script, &Type::String, place));
-                Some(Step::Sh { script, options: self.options("sh", step) })
+            ast::StepKind::Sh(script) => {
+                let script = self.step_text(script, Subject::Script);
+                StepKind::Sh { script, options: self.options("sh", step) }
             }
-            StepKind::Promote { .. } => self.later_step("`promote`", step),
-            StepKind::Approve(_) => self.later_step("`approve`", step),
-        }
+            ast::StepKind::Approve(question) => {
+                StepKind::Approve(self.step_text(question, Subject::Question))
+            }
+            ast::StepKind::Promote { image, to } => {
+                let image = self.operand(image, &Type::Image);
+                let place = Place::plain(Subject::PromoteTarget);
+                let to = to.iter().map(|tag| self.expr(tag, &Type::Tag, place)).collect();
+                StepKind::Promote { image: image?, to }
+            }
+        };
+        Some(Step { keyword: step.keyword, kind })
     }
 
-    fn later_step(&mut self, what: &str, step: &'a ast::Step) -> Option<Step> {
-        self.report(errors::not_yet(what, step.keyword));
-        self.use_names(order::exprs_of_step(step));
-        None
+    fn step_text(&mut self, text: &'a ast::Expr, subject: Subject<'a>) -> Expr {
+        self.deferred(|checker| checker.expr(text, &Type::String, Place::plain(subject)))
     }
 
     /// Checks what may use `.ref` and `.digest`.
@@ -99,104 +171,36 @@ impl<'a> Checker<'a> {
         arguments.iter().map(|argument| self.expr(argument, &Type::String, place)).collect()
     }
 
-    fn options(&mut self, keyword: &'a str, step: &'a ast::Step) -> StepOptions {
-        let owner = Owner { kind: keyword, name: keyword, span: step.keyword };
+    fn options(&mut self, keyword: &'a str, step: &'a ast::Step) -> Attributes {
+        let owner = Owner { kind: keyword, name: keyword, span: step.keyword, is_partial: false };
         let options = step.options.iter().map(EntryRef::from);
-        let mut attributes = self.attributes(owner, options, schema::COMMAND);
-        StepOptions {
-            env: attributes.take("env"),
-            dir: attributes.take("dir"),
-            timeout: attributes.take("timeout"),
-            retries: attributes.take("retries"),
-        }
+        self.attributes(owner, options, schema::COMMAND)
     }
 
     /// The operands of `build` and `push`.
-    fn images(&mut self, operands: &'a [ast::Expr]) -> Vec<Spanned<ImageId>> {
-        let mut images = Vec::new();
-        for operand in operands {
-            let found = self.expr(operand, &Type::Image, Place::plain(Subject::StepOperand));
-            match found.kind {
-                ExprKind::Image(id) => images.push(Spanned::new(id, found.span)),
-                ExprKind::Error => self.all_pushes_known = false,
-                _ => {
-                    let known = self.names.of_kind(|kind| matches!(kind, Kind::Image(_)));
-                    self.report(errors::operand_not_a_name(found.span, &known));
-                    self.all_pushes_known = false;
-                }
-            }
-        }
-        images
+    fn images(&mut self, operands: &'a [ast::Expr]) -> Vec<ImageRef> {
+        operands.iter().filter_map(|operand| self.operand(operand, &Type::Family)).collect()
     }
 
-    /// Reports every image whose `.ref` or `.digest` is used before its push, and every push of an image without
-    /// tags, at the first place of each.
-    fn prove_push_order(&mut self, program: &Program) {
-        let mut pushed: IndexMap<ImageId, (Span, &str)> = IndexMap::new();
-        let mut uses: IndexMap<ImageId, Vec<(DeferredUse, &str)>> = IndexMap::new();
-        for wave in &program.waves {
-            for step in &wave.steps {
-                if let Step::Push(images) = step {
-                    for image in images {
-                        pushed.entry(image.value).or_insert((image.span, &wave.name.value));
-                    }
-                }
-                let early = step.deferred_uses().into_iter().filter(|one| !pushed.contains_key(&one.image));
-                early.for_each(|one| uses.entry(one.image).or_default().push((one, &wave.name.value)));
-            }
-        }
-        for (id, found) in uses {
-            let (image, declared) = self.names.item(Kind::Image(id));
-            let Some(((first, wave), more)) = found.split_first() else { continue };
-            let one = errors::Use { image, field: first.field, span: first.span, wave, more: more.len() };
-            match pushed.get(&id) {
-                Some((push, push_wave)) => self.report(errors::ref_before_push(&one, *push, push_wave)),
-                None if self.all_pushes_known => self.report(errors::ref_never_pushed(&one, declared.span)),
-                None => {}
-            }
-        }
-        for (id, (push, _)) in pushed {
-            let image = program.images.get(id.0).filter(|image| image.complete && image.tags.is_none());
-            if let Some(image) = image {
-                let repositories = self.names.of_kind(|kind| matches!(kind, Kind::Repository(_)));
-                let repository = repositories.first().copied();
-                self.report(errors::no_tags(&image.name.value, image.name.span, push, repository));
-            }
-        }
-    }
-}
-
-/// A place that needs the digest of an image.
-pub(crate) struct DeferredUse {
-    pub(crate) image: ImageId,
-    /// `ref` or `digest`
-    pub(crate) field: &'static str,
-    pub(crate) span: Span,
-}
-
-impl Step {
-    /// The images whose digests the step needs, in the order of the text.
-    pub(crate) fn deferred_uses(&self) -> Vec<DeferredUse> {
-        let mut pending: Vec<&Expr> = match self {
-            Step::Build(_) | Step::Push(_) => Vec::new(),
-            Step::Run { arguments, options } => arguments.iter().chain(options.exprs()).collect(),
-            Step::Sh { script, options } => std::iter::once(script).chain(options.exprs()).collect(),
+    /// An image, or also a whole family where `wanted` is one.
+    fn operand(&mut self, operand: &'a ast::Expr, wanted: &Type) -> Option<ImageRef> {
+        let place = Place::plain(Subject::StepOperand);
+        let mut found = match &operand.kind {
+            ast::ExprKind::Name(name) if !self.is_declared(name) => self.expr(operand, &Type::Image, place),
+            _ => self.infer(operand),
         };
-        let mut uses = Vec::new();
-        while let Some(expr) = pending.pop() {
-            match expr.kind {
-                ExprKind::Ref(image) => uses.push(DeferredUse { image, field: "ref", span: expr.span }),
-                ExprKind::Digest(image) => uses.push(DeferredUse { image, field: "digest", span: expr.span }),
-                _ => pending.extend(expr.children()),
+        if !(found.ty == Type::Family && *wanted == Type::Family) {
+            found = self.convert(found, &Type::Image, place);
+        }
+        match found.kind {
+            ExprKind::Image(image) => return Some(image),
+            ExprKind::Error => {}
+            _ => {
+                let known = self.names.of_kind(|kind| matches!(kind, Kind::Image(_)));
+                self.report(errors::operand_not_a_name(found.span, &known));
             }
         }
-        uses.sort_by_key(|one| one.span);
-        uses
-    }
-}
-
-impl StepOptions {
-    fn exprs(&self) -> impl Iterator<Item = &Expr> {
-        [&self.env, &self.dir, &self.timeout, &self.retries].into_iter().flatten()
+        self.all_pushes_known = false;
+        None
     }
 }

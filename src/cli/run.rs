@@ -12,10 +12,11 @@ use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
 use crate::buildkit::{Address, DockerEngine};
 use crate::diag::{self, Diagnostic, has_errors, render};
+use crate::environment::Environment;
 use crate::host::Host;
 use crate::host::commands::LocalCommands;
 use crate::load::{self, ProcessEnvironment};
-use crate::plan::{self, Environment, Inputs, Plan};
+use crate::plan::{self, Inputs, Plan};
 use crate::registry::Registries;
 use crate::run::{Outcome, RunError};
 use crate::source::SourceMap;
@@ -66,7 +67,7 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     let (path, name) = locate(args.file.as_deref())?;
     let mut sources = SourceMap::new();
     let file = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
-    let (program, mut diagnostics) = crate::check(&sources, file);
+    let (program, mut diagnostics) = crate::check(&mut sources, file, &ProcessEnvironment);
     if has_errors(&diagnostics) {
         show_diagnostics(&sources, &diagnostics);
         return Err(WRONG);
@@ -79,8 +80,7 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
         }
         return Err(WRONG);
     }
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let inputs = Inputs { params: &params, environment: &ProcessEnvironment, folder };
+    let inputs = Inputs { params: &params, environment: &ProcessEnvironment };
     let planned = plan::plan(&program, &inputs);
     let (plan, found) = match planned {
         Ok((plan, warnings)) => (Some(plan), warnings),

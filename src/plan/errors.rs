@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::PathKind;
 use super::limits::Excess;
 use crate::check::types::Type;
 use crate::diag::{Code, Diagnostic, similar};
+use crate::environment::PathKind;
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
@@ -222,6 +222,34 @@ pub(super) fn tag_pushed_twice(
 }
 
 /// A tag that is pushed and is also where another image keeps its cache; `cache` is that image.
+/// Two members of a family push one tag.
+pub(super) fn tag_pushed_by_family(tag: (&str, &str), members: (&str, &str), span: Span) -> Diagnostic {
+    let (repository, tag) = tag;
+    Diagnostic::new(
+        Code::TagPushedTwice,
+        format!("tag `{repository}:{tag}` is pushed by two images"),
+        span,
+        "the same for several images",
+    )
+    .with_note(format!("`{}` and `{}` give the same tag; the later push wins", members.0, members.1))
+    .with_help("put what tells them apart into the tag")
+}
+
+/// `pushed`: where others of the family are.
+pub(super) fn member_not_pushed(name: &str, span: Span, pushed: Option<Span>) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::RefNeverPushed,
+        format!("`{name}` is used but not pushed before"),
+        span,
+        "has no registry reference",
+    );
+    match pushed {
+        Some(push) => diagnostic.with_label(push, "pushed here, which is not before"),
+        None => diagnostic,
+    }
+    .with_help(format!("add `push {name}` before this step"))
+}
+
 pub(super) fn tag_is_a_cache(
     (repository, tag): (&str, &str),
     push: (&str, Span),
@@ -293,6 +321,103 @@ pub(super) fn no_dockerfile(image: &Name, looked_up: &Path) -> Diagnostic {
     .with_help("or name another one with `dockerfile = \"…\"`, relative to the context")
 }
 
+pub(super) fn cannot_read(written: &str, path: &Path, cause: &std::io::Error, span: Span) -> Diagnostic {
+    let (message, label) = match cause.kind() {
+        std::io::ErrorKind::NotFound => (format!("`{written}` does not exist"), "no such file"),
+        _ => (format!("`{written}` cannot be read"), "not readable"),
+    };
+    let diagnostic = Diagnostic::new(Code::MissingPath, message, span, label)
+        .with_note(format!("looked up as `{}`", path.display()));
+    match cause.kind() {
+        std::io::ErrorKind::NotFound => diagnostic,
+        _ => diagnostic.with_note(cause.to_string()),
+    }
+}
+
+pub(super) fn not_a_text(written: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::MissingPath, format!("`{written}` is not a text"), span, "not UTF-8")
+        .with_help("name a text file, or use `hash_files` for its contents")
+}
+
+pub(super) fn bad_glob(pattern: &str, reason: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingPath,
+        format!("{} is not a pattern for files", shown(pattern)),
+        span,
+        "cannot be read as a pattern",
+    )
+    .with_note(reason.to_owned())
+}
+
+pub(super) fn no_file_matches(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::MissingPath, "no file matches", span, "matches nothing")
+        .with_note("patterns are relative to the `.cachefile`; `*` stays in a folder, `**` goes through them")
+}
+
+pub(super) fn no_item(length: usize, position: i64, span: Span) -> Diagnostic {
+    let items = if length == 1 { "1 item".to_owned() } else { format!("{length} items") };
+    Diagnostic::new(
+        Code::UnknownKey,
+        format!("this list has no item {position}"),
+        span,
+        format!("the list has {items}"),
+    )
+    .with_note("the first item is 0")
+}
+
+pub(super) fn no_key(map: Option<&str>, key: &str, known: &[&str], span: Span) -> Diagnostic {
+    let subject = map.map_or("this map".to_owned(), |map| format!("`{map}`"));
+    let diagnostic =
+        Diagnostic::new(Code::UnknownKey, format!("{subject} has no key {}", shown(key)), span, "not a key");
+    match similar(key, known.iter().copied()) {
+        Some(found) => diagnostic.with_help(format!("a key with a similar name exists: `\"{found}\"`")),
+        None if (1..=8).contains(&known.len()) => diagnostic.with_help(format!("keys: {}", choices(known))),
+        None => diagnostic,
+    }
+}
+
+/// `wanted` and `known` with their brackets: `["api"]`
+pub(super) fn unknown_key(
+    family: &str,
+    wanted: &str,
+    known: &[String],
+    span: Span,
+    declared: Span,
+) -> Diagnostic {
+    let wanted: String = wanted.chars().take(40).collect();
+    let diagnostic = Diagnostic::new(
+        Code::UnknownKey,
+        format!("there is no `{family}{wanted}`"),
+        span,
+        "not an item of the family",
+    )
+    .with_label(declared, "made from this list");
+    match known.len() {
+        0 => diagnostic.with_note(format!("`{family}` is no image at all: the list is empty")),
+        1..=8 => {
+            let known: Vec<_> = known.iter().map(|key| format!("`{family}{key}`")).collect();
+            diagnostic.with_help(format!("images: {}", known.join(", ")))
+        }
+        _ => match similar(&wanted, known.iter().map(String::as_str)) {
+            Some(found) => {
+                diagnostic.with_help(format!("an image with a similar name exists: `{family}{found}`"))
+            }
+            None => diagnostic,
+        },
+    }
+}
+
+pub(super) fn key_twice(binder: &Name, key: &str, list: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::DuplicateName,
+        format!("`{}` is {key} twice", binder.value),
+        list,
+        "an item is repeated",
+    )
+    .with_label(binder.span, "each item makes one member")
+    .with_help("remove one of them")
+}
+
 pub(super) fn bad_account(account: &str, span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::NotAChoice,
@@ -318,12 +443,12 @@ pub(super) fn bad_host(host: &str, span: Span) -> Diagnostic {
     }
 }
 
-pub(super) fn bad_count(count: i64, span: Span, most: i64) -> Diagnostic {
+pub(super) fn bad_count(count: i64, span: Span, least: i64, most: i64) -> Diagnostic {
     Diagnostic::new(
         Code::NotAChoice,
-        format!("`{count}` is not a number of retries"),
+        format!("`{count}` is out of range"),
         span,
-        format!("expected 0 to {most}"),
+        format!("expected {least} to {most}"),
     )
 }
 

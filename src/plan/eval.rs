@@ -2,20 +2,26 @@
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 use regex::Regex;
 
 use super::errors::Origin;
+use super::families::{Family, Found};
 use super::limits::{MAX_TEXT, Size};
-use super::{CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text, TextPiece};
-use super::{errors, functions};
+use super::{
+    Bucket, BuilderId, CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text,
+    TextPiece,
+};
+use super::{errors, families, functions};
 use crate::check::functions::Function;
-use crate::check::program::{self, Expr, ExprKind, Part, SecretId, ValueId};
+use crate::check::program::{self, CacheMethod, DeferredField, Expr, ExprKind, Part, SecretId, ValueId};
 use crate::check::types::Type;
 use crate::check::{Program, literal_text};
 use crate::diag::Diagnostic;
+use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
 
@@ -40,13 +46,26 @@ pub(super) enum Value {
         varies: bool,
         span: Span,
     },
-    RegistryCache {
-        tag: Tag,
+    /// Resolved, so that a family is several.
+    Images(Vec<ImageId>),
+    Builder(BuilderId),
+    /// The URL of a repository.
+    GitContext(String),
+    Cache {
+        place: CachePlace,
         mode: CacheMode,
     },
-    InlineCache,
     /// Was reported.
     Error,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum CachePlace {
+    Inline,
+    Registry(Tag),
+    Local(PathBuf),
+    Gha { scope: Option<String> },
+    S3(Bucket),
 }
 
 /// Evaluates the expressions of one program, each param and let at most once.
@@ -56,7 +75,10 @@ pub(super) struct Evaluator<'a> {
     values: Vec<OnceCell<Value>>,
     /// Which of them can differ from run to run.
     varying: Vec<bool>,
-    diagnostics: RefCell<Vec<Diagnostic>>,
+    /// The values of the names that the `for`s around bind, and whether they vary.
+    pub(super) locals: RefCell<Vec<(Value, bool)>>,
+    pub(super) families: OnceCell<Vec<Family>>,
+    pub(super) found: RefCell<Vec<Found>>,
     /// By name, so that a variable that is read twice is listed once.
     read: RefCell<IndexMap<String, Input>>,
 }
@@ -68,7 +90,9 @@ impl<'a> Evaluator<'a> {
             inputs,
             varying: vec![false; program.values.len()],
             values: program.values.iter().map(|_| OnceCell::new()).collect(),
-            diagnostics: RefCell::default(),
+            locals: RefCell::new(vec![(Value::Error, false); program.locals]),
+            families: OnceCell::new(),
+            found: RefCell::default(),
             read: RefCell::default(),
         };
         for id in &program.order {
@@ -92,12 +116,12 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn report(&self, diagnostic: Diagnostic) {
-        self.diagnostics.borrow_mut().push(diagnostic);
+        self.found.borrow_mut().push(Found { diagnostic, members: Vec::new() });
     }
 
     /// What was found and what was read from outside.
     pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Input>) {
-        (self.diagnostics.into_inner(), self.read.into_inner().into_values().collect())
+        (families::gather(self.found.into_inner()), self.read.into_inner().into_values().collect())
     }
 
     /// The value of an expression whose every part is known before the run.
@@ -116,8 +140,16 @@ impl<'a> Evaluator<'a> {
             ExprKind::Repository(id) => Value::Repository(RepositoryId(id.0)),
             ExprKind::Call { function, arguments } => self.call(*function, arguments, expr.span),
             ExprKind::Tag { repository, tag } => self.tag(repository, tag, expr.span),
-            ExprKind::RegistryCache { tag, mode } => self.registry_cache(tag, mode.as_deref()),
-            ExprKind::InlineCache => Value::InlineCache,
+            ExprKind::Cache { method, arguments } => self.cache(*method, arguments),
+            ExprKind::Builder(id) => Value::Builder(BuilderId(id.0)),
+            ExprKind::Local(id) => self.local(*id).0,
+            ExprKind::Image(image) => self.images(image).map_or(Value::Error, Value::Images),
+            ExprKind::Git(fact) => self.git(*fact, expr.span),
+            ExprKind::Index { base, index } => self.index(base, index),
+            ExprKind::Comprehension { value, binder, condition } => {
+                self.comprehension(value, binder, condition.as_deref(), expr.span)
+            }
+            ExprKind::Merged(first, second) => self.merged(first, second, expr.span),
             ExprKind::If { condition, then, otherwise } => match self.value(condition) {
                 Value::Bool(true) => self.value(then),
                 Value::Bool(false) => self.value(otherwise),
@@ -133,11 +165,11 @@ impl<'a> Evaluator<'a> {
                 Value::Bool(value) => Value::String(value.to_string()),
                 other => other,
             },
-            ExprKind::Ref(_) | ExprKind::Digest(_) => {
+            ExprKind::Deferred { .. } => {
                 self.report(errors::not_known_before_the_run(expr.span));
                 Value::Error
             }
-            ExprKind::Image(_) | ExprKind::Error => Value::Error,
+            ExprKind::Error => Value::Error,
         }
     }
 
@@ -152,8 +184,13 @@ impl<'a> Evaluator<'a> {
     /// Adds a text; `false` if it is unset.
     fn append(&self, expr: &Expr, text: &mut LimitedText) -> bool {
         match &expr.kind {
-            ExprKind::Ref(id) => text.text.0.push(TextPiece::Ref(ImageId(id.0))),
-            ExprKind::Digest(id) => text.text.0.push(TextPiece::Digest(ImageId(id.0))),
+            ExprKind::Deferred { image, field } => {
+                let ids = self.images(image).unwrap_or_default();
+                text.text.0.extend(ids.into_iter().map(|id| match field {
+                    DeferredField::Ref => TextPiece::Ref(id),
+                    DeferredField::Digest => TextPiece::Digest(id),
+                }));
+            }
             ExprKind::String(parts) => {
                 for part in parts {
                     match part {
@@ -199,7 +236,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Reports a value that is too large; nothing may be made of it then.
-    fn exceeds(&self, size: Size, span: Span) -> bool {
+    pub(super) fn exceeds(&self, size: Size, span: Span) -> bool {
         let excess = size.excess();
         if let Some(excess) = excess {
             self.report(errors::value_too_large(excess, span));
@@ -306,14 +343,14 @@ impl<'a> Evaluator<'a> {
 
     fn check_param_rules(&self, item: &program::Value, value: &Value, origin: &Origin) {
         let Some((rules, text)) = item.param.as_ref().zip(shown(value)) else { return };
-        if let Some(expr) = &rules.oneof
+        if let Some(expr) = rules.values.get("oneof")
             && let Value::List(allowed) = self.value(expr)
             && !allowed.contains(value)
         {
             let allowed: Vec<_> = allowed.iter().filter_map(shown).collect();
             self.report(errors::param_not_one_of(&item.name, &text, &allowed, expr.span, origin));
         }
-        if let Some(expr) = &rules.matches {
+        if let Some(expr) = rules.values.get("matches") {
             let Value::String(pattern) = self.value(expr) else { return };
             // The pattern is read on its own first: `a)|(b` must not become one by what is put around it.
             let whole = Regex::new(&pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
@@ -327,8 +364,9 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn note(&self, name: String, value: Option<String>, source: &'static str) {
-        self.read.borrow_mut().entry(name.clone()).or_insert(Input { name, value, source });
+    pub(super) fn note(&self, name: String, value: Option<String>, source: &str) {
+        let input = || Input { name: name.clone(), value, source: source.to_owned() };
+        self.read.borrow_mut().entry(name.clone()).or_insert_with(input);
     }
 
     fn call(&self, function: Function, arguments: &[Expr], span: Span) -> Value {
@@ -338,12 +376,25 @@ impl<'a> Evaluator<'a> {
             self.note(format!("env(\"{name}\")"), value.clone(), "environment");
             return value.map_or(Value::Unset, Value::String);
         }
+        if let Some(value) = self.read_outside(function, &arguments, span) {
+            return value;
+        }
         if self.exceeds(Size::of_result(function, &arguments), span) {
             return Value::Error;
         }
         let value = functions::apply(function, &arguments);
         // The other case of a letter can be longer than the letter.
         if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
+    }
+
+    /// What functions say that look outside the file.
+    fn read_outside(&self, function: Function, arguments: &[Value], span: Span) -> Option<Value> {
+        match (function, arguments) {
+            (Function::Now, _) => Some(Value::String(functions::time_text(self.inputs.environment.now()))),
+            (Function::Read, [Value::String(path)]) => Some(self.read_file(path, span)),
+            (Function::HashFiles, [Value::List(patterns)]) => Some(self.hash_files(patterns, span)),
+            _ => None,
+        }
     }
 
     fn tag(&self, named: &Expr, tag: &Expr, span: Span) -> Value {
@@ -362,19 +413,91 @@ impl<'a> Evaluator<'a> {
         Value::Tag { tag: Tag { repository, tag: text }, varies: self.varies(tag), span }
     }
 
-    fn registry_cache(&self, tag: &Expr, mode: Option<&Expr>) -> Value {
-        let Value::Tag { tag, .. } = self.value(tag) else { return Value::Error };
-        let mode = match mode.map(|expr| (expr.span, self.value(expr))) {
-            None => CacheMode::Min,
-            Some((_, Value::String(text))) if text == "min" => CacheMode::Min,
-            Some((_, Value::String(text))) if text == "max" => CacheMode::Max,
-            Some((span, Value::String(text))) => {
-                self.report(errors::not_a_choice("a cache mode", &text, span, &["min", "max"]));
+    fn cache(&self, method: CacheMethod, arguments: &IndexMap<&'static str, Expr>) -> Value {
+        let text = |name: &str| match arguments.get(name).map(|expr| self.value(expr)) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        let place = match method {
+            CacheMethod::Inline => Some(CachePlace::Inline),
+            CacheMethod::Registry => match arguments.get("tag").map(|expr| self.value(expr)) {
+                Some(Value::Tag { tag, .. }) => Some(CachePlace::Registry(tag)),
+                _ => None,
+            },
+            CacheMethod::Local => arguments
+                .get("dir")
+                .and_then(|dir| Some(CachePlace::Local(self.path(&text("dir")?, dir.span)))),
+            CacheMethod::Gha => Some(CachePlace::Gha { scope: text("scope") }),
+            CacheMethod::S3 => text("bucket")
+                .zip(text("region"))
+                .map(|(bucket, region)| CachePlace::S3(Bucket { bucket, region, prefix: text("prefix") })),
+        };
+        let mode = match (text("mode").as_deref(), arguments.get("mode")) {
+            (None | Some("min"), _) => CacheMode::Min,
+            (Some("max"), _) => CacheMode::Max,
+            (Some(other), expr) => {
+                let expr = expr.expect("a text comes from an expression");
+                self.report(errors::not_a_choice("a cache mode", other, expr.span, &["min", "max"]));
                 return Value::Error;
             }
-            Some(_) => return Value::Error,
         };
-        Value::RegistryCache { tag, mode }
+        place.map_or(Value::Error, |place| Value::Cache { place, mode })
+    }
+
+    /// A path as it is written at `span`, without the `.` components that people write, so that messages show the
+    /// plain path.
+    pub(super) fn path(&self, written: &str, span: Span) -> PathBuf {
+        self.program.folder(span).join(written).components().collect()
+    }
+
+    /// The folder of the file that is run.
+    pub(super) fn entry_folder(&self) -> PathBuf {
+        let entry = self.program.entry.and_then(|entry| self.program.files.get(&entry));
+        entry.map_or_else(PathBuf::new, |file| file.folder.components().collect())
+    }
+
+    fn git(&self, fact: GitFact, span: Span) -> Value {
+        let found = self.inputs.environment.git(self.program.folder(span), fact);
+        let name = format!("git.{}", fact.name());
+        let Some(found) = found else {
+            self.note(name, None, "not found");
+            return Value::Unset;
+        };
+        self.note(name, Some(found.value.clone()), &found.source);
+        match fact {
+            GitFact::Dirty => Value::Bool(found.value == "true"),
+            _ => Value::String(found.value),
+        }
+    }
+
+    fn index(&self, base: &Expr, index: &Expr) -> Value {
+        match (self.value(base), self.value(index)) {
+            (Value::List(items), Value::Int(position)) => {
+                let item = usize::try_from(position).ok().and_then(|position| items.get(position)).cloned();
+                item.unwrap_or_else(|| {
+                    self.report(errors::no_item(items.len(), position, index.span));
+                    Value::Error
+                })
+            }
+            (Value::Map(entries), Value::String(key)) => entries.get(&key).cloned().unwrap_or_else(|| {
+                let known: Vec<_> = entries.keys().map(String::as_str).collect();
+                self.report(errors::no_key(self.program.short(base.span), &key, &known, index.span));
+                Value::Error
+            }),
+            _ => Value::Error,
+        }
+    }
+
+    fn merged(&self, first: &Expr, second: &Expr, span: Span) -> Value {
+        match (self.value(first), self.value(second)) {
+            (Value::Map(mut entries), Value::Map(more)) => {
+                entries.extend(more);
+                let value = Value::Map(entries);
+                if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
+            }
+            (Value::Unset, value) | (value, Value::Unset) => value,
+            _ => Value::Error,
+        }
     }
 
     fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Value {
@@ -414,7 +537,13 @@ impl<'a> Evaluator<'a> {
     pub(super) fn varies(&self, expr: &Expr) -> bool {
         match &expr.kind {
             ExprKind::Value(id) => self.varying.get(id.0).copied().unwrap_or(false),
-            ExprKind::Call { function: Function::Env, .. } => true,
+            ExprKind::Git(_) => true,
+            ExprKind::Local(id) => self.local(*id).1,
+            // What they read is another one in another commit.
+            ExprKind::Call {
+                function: Function::Env | Function::Now | Function::Read | Function::HashFiles,
+                ..
+            } => true,
             _ => expr.children().into_iter().any(|child| self.varies(child)),
         }
     }

@@ -1,6 +1,8 @@
 //! What the built-in functions compute. Their arguments have the types of [`Function::signature`].
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use sha2::Digest as _;
 
 use super::eval::Value;
 use crate::check::functions::Function;
@@ -39,12 +41,40 @@ pub(super) fn apply(function: Function, arguments: &[Value]) -> Value {
         (Function::Split, [Value::String(text), Value::String(separator)]) => {
             Value::List(text.split(separator.as_str()).map(|part| Value::String(part.to_owned())).collect())
         }
+        (Function::Basename, [Value::String(path)]) => {
+            Value::String(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned())
+        }
+        (Function::Git, [Value::String(url)]) => Value::GitContext(url.clone()),
+        (Function::Keys, [Value::Map(entries)]) => {
+            Value::List(entries.keys().map(|key| Value::String(key.clone())).collect())
+        }
+        (Function::Length, [value]) => length(value),
+        (Function::Sha256, [Value::String(text)]) => {
+            Value::String(super::outside::hex(&sha2::Sha256::digest(text.as_bytes())))
+        }
         _ => Value::Error,
     }
 }
 
+/// Items, entries or characters.
+fn length(value: &Value) -> Value {
+    let count = match value {
+        Value::List(items) => items.len(),
+        Value::Map(entries) => entries.len(),
+        Value::String(text) => text.chars().count(),
+        _ => return Value::Error,
+    };
+    i64::try_from(count).map_or(Value::Error, Value::Int)
+}
+
+/// A time in the basic form of ISO 8601, in UTC, which is a tag too: `20261123T224203Z`.
+pub(super) fn time_text(time: SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
 /// A text as a tag: lower case, other characters than `a-z 0-9 . _ -` as one `-`, none of them at the start.
-fn slug(text: &str) -> String {
+pub(super) fn slug(text: &str) -> String {
     let mut slug = String::new();
     for character in text.chars().flat_map(char::to_lowercase) {
         if character.is_ascii_alphanumeric() || character == '_' {

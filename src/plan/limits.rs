@@ -27,6 +27,10 @@ impl Size {
         Self { text: length, items: 0 }
     }
 
+    pub(super) fn items(count: usize) -> Self {
+        Self { text: 0, items: count }
+    }
+
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::String(text) => Self::text(text.len()),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Report, RunError};
 use crate::host::{CommandRequest, Event, Host, OutputStream};
-use crate::plan::{Command, ImageId, Plan, Program, ScriptPiece, Text, TextPiece};
+use crate::plan::{Command, EnvValue, ImageId, Plan, Program, ScriptPiece, Text, TextPiece};
 
 /// The pause before a failed command is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -63,7 +63,12 @@ async fn attempt(
 }
 
 fn request(command: &Command, report: &Report) -> CommandRequest {
-    let env = command.env.iter().map(|(name, value)| (name.clone(), resolve(value, report))).collect();
+    let env = command.env.iter().filter_map(|(name, value)| match value {
+        EnvValue::Text(text) => Some((name.clone(), resolve(text, report))),
+        // Refused before the run.
+        EnvValue::Secret { .. } => None,
+    });
+    let env = env.collect();
     let (program, arguments) = match &command.program {
         Program::Run(words) => {
             let mut words = words.iter().map(|word| resolve(word, report));

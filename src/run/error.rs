@@ -8,6 +8,8 @@ use crate::host::{BuildError, CommandError, PushError, RegistryError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    #[error("{what} cannot be run by cachelang {}", env!("CARGO_PKG_VERSION"))]
+    Unsupported { what: String },
     #[error("image `{image}` cannot be built: {source}")]
     Engine { image: String, source: BuildError },
     #[error("image `{image}` cannot use `{repository}`: {source}")]

@@ -34,11 +34,11 @@ impl<'a> Publisher<'a> {
         let mut publisher = Self { plan, host, credentials: IndexMap::new(), caches: IndexMap::new() };
         let built = images_of(plan, |step| match step {
             Step::Build { images } | Step::Push { images } => images,
-            Step::Command(_) => &[],
+            Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
         });
         let pushed = images_of(plan, |step| match step {
             Step::Push { images } => images,
-            Step::Build { .. } | Step::Command(_) => &[],
+            _ => &[],
         });
         if let Some(first) = built.first() {
             let engine_error =
@@ -265,7 +265,7 @@ impl<'a> Publisher<'a> {
 
 /// The images that the selected waves' steps name, in the order of the file.
 fn images_of(plan: &Plan, operands: impl Fn(&Step) -> &[ImageId]) -> IndexSet<ImageId> {
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| &wave.steps);
+    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
     steps.flat_map(operands).copied().collect()
 }
 

@@ -11,13 +11,14 @@ use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, Report, RunError, run};
+use crate::environment::{Environment, PathKind};
 use crate::host::commands::LocalCommands;
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, BuiltStep, CommandError, CommandRequest,
     Commands, Credentials, Engine, Event, Host, Layer, Manifest, Observer, OnLine, PushError, PushProgress,
     PushRequest, Pushed, Registry, RegistryError,
 };
-use crate::plan::{self, Environment, Inputs, PathKind, Plan, Step};
+use crate::plan::{self, Inputs, Plan, Step, WaveBody};
 use crate::source::SourceMap;
 
 const FILE: &str = r#"cachelang 1
@@ -56,9 +57,9 @@ impl Environment for AnyFile {
 fn plan_of(text: &str) -> Plan {
     let mut sources = SourceMap::new();
     let file = sources.add(".cachefile", "/p/.cachefile", text);
-    let (program, diagnostics) = crate::check(&sources, file);
+    let (program, diagnostics) = crate::check(&mut sources, file, &AnyFile);
     assert_eq!(diagnostics, [], "the file is fine");
-    let inputs = Inputs { params: &IndexMap::new(), environment: &AnyFile, folder: Path::new("/p") };
+    let inputs = Inputs { params: &IndexMap::new(), environment: &AnyFile };
     let (plan, diagnostics) = plan::plan(&program, &inputs).expect("the file can be planned");
     assert_eq!(diagnostics, [], "the plan is fine");
     plan
@@ -336,7 +337,8 @@ async fn an_attempt_that_timed_out_has_ended_before_the_next_one() {
         trap '' TERM; exec sleep 30";
     let mut plan = plan_of("cachelang 1\nwave w { sh \"x\" { timeout = 1s, retries = 1 } }\n");
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let Some(Step::Command(command)) = plan.waves[0].steps.first_mut() else { panic!("a command") };
+    let WaveBody::Steps { steps } = &mut plan.waves[0].body else { panic!("steps") };
+    let Some(Step::Command(command)) = steps.first_mut() else { panic!("a command") };
     command.dir = folder.path().to_owned();
     command.timeout = Some(Duration::from_millis(500));
     command.program = plan::Program::Sh(vec![plan::ScriptPiece::Script(script.to_owned())]);

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use cachelang::diag::render;
+use cachelang::environment::Nothing;
 use cachelang::source::SourceMap;
 
 /// The errors and warnings of a text, drawn.
 fn problems(name: &str, text: &str) -> String {
     let mut sources = SourceMap::new();
     let file = sources.add(name, name, text);
-    let (_, diagnostics) = cachelang::check(&sources, file);
+    let (_, diagnostics) = cachelang::check(&mut sources, file, &Nothing);
     render::human(&sources, &diagnostics, render::Style { color: false, width: 100, unicode: true })
 }
 

@@ -1,16 +1,19 @@
 //! Golden tests: a folder with an input, beside it the exact output.
 //!
 //! `tests/golden/<stage>/<case>/in.cachefile` is given to the function of the stage; what it returns must be
-//! `out.txt`. Cases of `plan` may have a file `env` (the whole environment) and a file `params` (the command line),
-//! with `NAME=VALUE` lines; the folder of the case is called `$CASE`. `UPDATE_EXPECT=1` writes it (read it before you commit it), `GOLDEN=text` runs only the cases whose
+//! `out.txt`. Cases may have a file `env` (the whole environment), a file `git` (what the repository says) and a file
+//! `params` (the command line), with `NAME=VALUE` lines; the folder of the case is called `$CASE`. `UPDATE_EXPECT=1` writes it (read it before you commit it), `GOLDEN=text` runs only the cases whose
 //! name contains the text.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::time::{Duration, SystemTime};
+use std::{env, fs, io};
 
 use cachelang::diag::{self, Code, Diagnostic, render};
-use cachelang::plan::{self, Environment, Inputs, PathKind};
+use cachelang::environment::{Environment, Fact, GitFact, PathKind};
+use cachelang::load::ProcessEnvironment;
+use cachelang::plan::{self, Inputs};
 use cachelang::source::{FileId, SourceMap};
 use cachelang::syntax;
 use indexmap::IndexMap;
@@ -43,21 +46,21 @@ fn parse(case: &Path) -> Outcome {
 
 /// The diagnostics of everything before evaluation.
 fn check(case: &Path) -> Outcome {
-    let (sources, file) = read(case);
-    let (_, diagnostics) = cachelang::check(&sources, file);
+    let (mut sources, file) = read(case);
+    let (_, diagnostics) = cachelang::check(&mut sources, file, &CaseEnvironment::new(case));
     Outcome { sources, diagnostics, result: String::new() }
 }
 
 /// The plan, or why there is none.
 fn plan(case: &Path) -> Outcome {
-    let (sources, file) = read(case);
-    let (program, mut diagnostics) = cachelang::check(&sources, file);
+    let (mut sources, file) = read(case);
+    let environment = CaseEnvironment::new(case);
+    let (program, mut diagnostics) = cachelang::check(&mut sources, file, &environment);
     if diag::has_errors(&diagnostics) {
         return Outcome { sources, diagnostics, result: String::new() };
     }
-    let environment = CaseEnvironment { case, variables: pairs(&case.join("env")) };
     let params = pairs(&case.join("params"));
-    let inputs = Inputs { params: &params, environment: &environment, folder: Path::new(FOLDER) };
+    let inputs = Inputs { params: &params, environment: &environment };
     let (plan, found) = match plan::plan(&program, &inputs) {
         Ok((plan, found)) => (Some(plan), found),
         Err(found) => (None, found),
@@ -72,6 +75,17 @@ fn plan(case: &Path) -> Outcome {
 struct CaseEnvironment<'a> {
     case: &'a Path,
     variables: IndexMap<String, String>,
+    git: IndexMap<String, String>,
+}
+
+impl<'a> CaseEnvironment<'a> {
+    fn new(case: &'a Path) -> Self {
+        Self { case, variables: pairs(&case.join("env")), git: pairs(&case.join("git")) }
+    }
+
+    fn real(&self, path: &Path) -> PathBuf {
+        self.case.join(path.strip_prefix(FOLDER).unwrap_or(path))
+    }
 }
 
 impl Environment for CaseEnvironment<'_> {
@@ -80,9 +94,26 @@ impl Environment for CaseEnvironment<'_> {
     }
 
     fn path_kind(&self, path: &Path) -> Option<PathKind> {
-        let path = self.case.join(path.strip_prefix(FOLDER).unwrap_or(path));
-        let metadata = path.metadata().ok()?;
+        let metadata = self.real(path).metadata().ok()?;
         Some(if metadata.is_dir() { PathKind::Folder } else { PathKind::File })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(self.real(path))
+    }
+
+    fn files_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        ProcessEnvironment.files_below(&self.real(folder))
+    }
+
+    fn git(&self, _: &Path, fact: GitFact) -> Option<Fact> {
+        let value = self.git.get(fact.name())?.clone();
+        Some(Fact { value, source: ".git".to_owned() })
+    }
+
+    /// 2026-01-02 03:04:05 UTC
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_323_045)
     }
 }
 
@@ -97,7 +128,8 @@ fn read(case: &Path) -> (SourceMap, FileId) {
     let path = case.join("in.cachefile");
     let bytes = fs::read(&path).expect("the runner checked that the input exists");
     let mut sources = SourceMap::new();
-    let file = sources.add(".cachefile", &path, &String::from_utf8_lossy(&bytes));
+    let file =
+        sources.add(".cachefile", Path::new(FOLDER).join(".cachefile"), &String::from_utf8_lossy(&bytes));
     (sources, file)
 }
 

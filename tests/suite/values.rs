@@ -3,33 +3,22 @@
 use std::path::Path;
 
 use cachelang::diag::{Diagnostic, Severity};
-use cachelang::plan::{self, Environment, Inputs, PathKind};
+use cachelang::environment::{Environment, Nothing, PathKind};
+use cachelang::plan::{self, Inputs};
 use cachelang::source::SourceMap;
 use indexmap::IndexMap;
-
-struct Nothing;
-
-impl Environment for Nothing {
-    fn var(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn path_kind(&self, _: &Path) -> Option<PathKind> {
-        None
-    }
-}
 
 /// The errors of checking and, if there are none, of planning.
 fn errors(text: &str) -> Vec<Diagnostic> {
     let mut sources = SourceMap::new();
     let file = sources.add("test", "test", &format!("cachelang 1\n{text}"));
-    let (program, mut found) = cachelang::check(&sources, file);
+    let (program, mut found) = cachelang::check(&mut sources, file, &Nothing);
     found.retain(|one| one.severity() == Severity::Error);
     if !found.is_empty() {
         return found;
     }
     let params = IndexMap::new();
-    let inputs = Inputs { params: &params, environment: &Nothing, folder: Path::new("/") };
+    let inputs = Inputs { params: &params, environment: &Nothing };
     plan::plan(&program, &inputs).err().unwrap_or_default()
 }
 
@@ -197,9 +186,9 @@ fn a_plan_has_no_value_of_a_secret() {
                 repository app { registry = main }\nimage api { tags = [app:\"x\"] }\nwave w { push api }\n";
     let mut sources = SourceMap::new();
     let file = sources.add("test", "test", text);
-    let (program, _) = cachelang::check(&sources, file);
+    let (program, _) = cachelang::check(&mut sources, file, &Nothing);
     let params = IndexMap::new();
-    let inputs = Inputs { params: &params, environment: &WithSecret, folder: Path::new("/") };
+    let inputs = Inputs { params: &params, environment: &WithSecret };
     let (plan, _) = plan::plan(&program, &inputs).expect("the file has no mistake");
     let json = serde_json::to_string(&plan).expect("plans can be written as JSON");
     for shown in [json, format!("{plan:?}")] {

@@ -1,13 +1,13 @@
 //! Messages about functions, caches and fields.
 
 use super::{a, quoted, suggest};
+use crate::check::calls::{CACHE_METHODS, CacheSignature};
 use crate::check::functions::Function;
 use crate::check::types::Type;
 use crate::diag::{Code, Diagnostic, similar};
+use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::Name;
-
-pub(in crate::check) const REGISTRY_CACHE: &str = "cache.registry(tag, mode = \"min\" or \"max\") -> cache";
 
 /// "2 arguments were given"
 fn given(count: usize) -> String {
@@ -59,7 +59,8 @@ pub(in crate::check) fn unknown_cache(field: &Name) -> Diagnostic {
         field.span,
         "unknown method",
     );
-    suggest(diagnostic, "method", &field.value, &["registry", "inline"])
+    let known: Vec<_> = CACHE_METHODS.iter().map(|method| method.name).collect();
+    suggest(diagnostic, "method", &field.value, &known)
 }
 
 pub(in crate::check) fn argument_count(
@@ -95,7 +96,7 @@ pub(in crate::check) fn unknown_argument(signature: &str, name: &Name) -> Diagno
         "unknown argument",
     )
     .with_note(format!("`{signature}`"));
-    if signature == REGISTRY_CACHE {
+    if signature.starts_with("cache.") {
         suggest(diagnostic, "argument", &name.value, &["mode"])
     } else {
         diagnostic.with_help(format!("write the value alone, without `{} =`", name.value))
@@ -112,37 +113,62 @@ pub(in crate::check) fn repeated_argument(name: &Name) -> Diagnostic {
     .with_help("remove one of them")
 }
 
-pub(in crate::check) fn inline_cache_arguments(count: usize, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongArguments,
-        format!("`cache.inline` takes no arguments but {}", given(count)),
-        span,
-        arguments(count),
-    )
-    .with_note("an inline cache is stored inside the image and needs no place of its own")
-    .with_help("write `cache.inline()`")
+pub(in crate::check) fn missing_cache_argument(
+    method: &CacheSignature,
+    name: &str,
+    span: Span,
+) -> Diagnostic {
+    let (label, example) = match name {
+        "tag" => ("no place to keep the cache", "cache.registry(app:\"cache\")".to_owned()),
+        "dir" => ("no folder to keep the cache in", "cache.local(\"./cache\")".to_owned()),
+        _ => ("not complete", "cache.s3(bucket = \"…\", region = \"…\")".to_owned()),
+    };
+    Diagnostic::new(Code::WrongArguments, format!("`cache.{}` needs `{name}`", method.name), span, label)
+        .with_note(format!("`{}`", method.signature))
+        .with_help(format!("write `{example}`"))
 }
 
-pub(in crate::check) fn cache_without_tag(span: Span) -> Diagnostic {
-    Diagnostic::new(
+pub(in crate::check) fn unnamed_cache_argument(
+    method: &CacheSignature,
+    span: Span,
+    source: Option<&str>,
+) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
         Code::WrongArguments,
-        "`cache.registry` takes a tag but none was given",
+        format!("`cache.{}` does not take this argument", method.name),
         span,
-        "no place to keep the cache",
+        "one unnamed argument too many",
     )
-    .with_note(format!("`{REGISTRY_CACHE}`"))
-    .with_help("write `cache.registry(app:\"cache\")`")
+    .with_note(format!("`{}`", method.signature));
+    match method.name {
+        "inline" => diagnostic
+            .with_note("an inline cache is stored inside the image and needs no place of its own")
+            .with_help("write `cache.inline()`"),
+        "gha" => diagnostic.with_help(format!("write `scope = {}`", source.unwrap_or("\"…\""))),
+        "s3" => diagnostic.with_help(format!("write `bucket = {}`", source.unwrap_or("\"…\""))),
+        _ => diagnostic.with_help(format!("write `mode = {}`", source.unwrap_or("\"max\""))),
+    }
 }
 
-pub(in crate::check) fn unnamed_cache_mode(span: Span, source: Option<&str>) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongArguments,
-        "`cache.registry` takes 1 unnamed argument, the tag",
-        span,
-        "second unnamed argument",
-    )
-    .with_note(format!("`{REGISTRY_CACHE}`"))
-    .with_help(format!("write `mode = {}`", source.unwrap_or("\"max\"")))
+pub(in crate::check) fn git_without_field(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::WrongKindOfName, "`git` is not a value", span, "needs a field")
+        .with_help(format!("fields: {}", git_fields()))
+}
+
+pub(in crate::check) fn unknown_git_field(field: &Name) -> Diagnostic {
+    let known: Vec<_> = GitFact::ALL.iter().map(|(name, _)| *name).collect();
+    let diagnostic = Diagnostic::new(
+        Code::UnknownName,
+        format!("`git` has no field `{}`", field.value),
+        field.span,
+        "unknown field",
+    );
+    suggest(diagnostic, "field", &field.value, &known)
+}
+
+fn git_fields() -> String {
+    let fields: Vec<_> = GitFact::ALL.iter().map(|(name, _)| format!("`git.{name}`")).collect();
+    fields.join(", ")
 }
 
 pub(in crate::check) fn no_field(ty: &Type, field: &Name) -> Diagnostic {

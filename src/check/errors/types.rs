@@ -4,7 +4,6 @@ use super::{a, noun};
 use crate::check::exprs::Subject;
 use crate::check::items::literal_text;
 use crate::check::program::{Expr, ExprKind};
-use crate::check::schema::REGISTRY_KINDS;
 use crate::check::types::Type;
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
@@ -27,8 +26,12 @@ fn words(subject: Subject<'_>) -> String {
         Subject::Argument(function) => format!("an argument of `{}`", function.name()),
         Subject::Repository => "the left side of `:`".to_owned(),
         Subject::Tag(_) => "a tag".to_owned(),
-        Subject::CacheTag => "the place of a cache".to_owned(),
-        Subject::CacheMode => "`mode`".to_owned(),
+        Subject::CacheArgument("tag") => "the place of a cache".to_owned(),
+        Subject::CacheArgument(name) => format!("`{name}`"),
+        Subject::BinderList => "the list of `for`".to_owned(),
+        Subject::Index => "what stands in `[ ]`".to_owned(),
+        Subject::PromoteTarget => "the target of `promote`".to_owned(),
+        Subject::Question => "the question of `approve`".to_owned(),
         Subject::SecretSource => "the source of a secret".to_owned(),
         Subject::StepArgument => "an argument of `run`".to_owned(),
         Subject::Script => "the script of `sh`".to_owned(),
@@ -121,7 +124,7 @@ fn with_rewrite(
         (_, Type::Secret) => {
             Some("declare `secret token = env(\"TOKEN\")` and write `token` here".to_owned())
         }
-        (ExprKind::RegistryCache { .. }, Type::Tag) => {
+        (ExprKind::Cache { .. }, Type::Tag) => {
             Some("caches stand in `cache { from = […], to = […] }`; write the tag alone here".to_owned())
         }
         _ => None,
@@ -211,24 +214,58 @@ pub(in crate::check) fn not_comparable(left: &Expr, operator: Span) -> Diagnosti
     .with_help("compare what decides it, such as a param")
 }
 
-pub(in crate::check) fn registry_kind(found: Option<&str>, span: Span) -> Diagnostic {
-    let kinds: Vec<_> = REGISTRY_KINDS.iter().map(|kind| format!("`\"{kind}\"`")).collect();
-    let kinds = format!("kinds: {}", kinds.join(", "));
+/// `what`: `registry kind`
+pub(in crate::check) fn unknown_kind(
+    what: &str,
+    kinds: &[&str],
+    found: Option<&str>,
+    span: Span,
+) -> Diagnostic {
+    let known: Vec<_> = kinds.iter().map(|kind| format!("`\"{kind}\"`")).collect();
+    let known = format!("kinds: {}", known.join(", "));
+    let item = what.split(' ').next().unwrap_or(what);
     match found {
-        Some(found) => Diagnostic::new(
-            Code::NotAChoice,
-            format!("`{found}` is not a registry kind"),
-            span,
-            "unknown kind",
-        )
-        .with_help(kinds),
+        Some(found) => {
+            Diagnostic::new(Code::NotAChoice, format!("`{found}` is not a {what}"), span, "unknown kind")
+                .with_help(known)
+        }
         None => Diagnostic::new(
             Code::NotAChoice,
-            "`kind` of a registry must be written out",
+            format!("`kind` of a {item} must be written out"),
             span,
             "not a string literal",
         )
-        .with_note("the other attributes of a registry depend on its kind")
-        .with_help(kinds),
+        .with_note(format!("the other attributes of a {item} depend on its kind"))
+        .with_help(known),
     }
+}
+
+pub(in crate::check) fn not_iterable(list: &Expr) -> Diagnostic {
+    Diagnostic::new(
+        Code::TypeMismatch,
+        format!("{} cannot be gone through with `for`", a(&noun(&list.ty))),
+        list.span,
+        "expected a list",
+    )
+}
+
+pub(in crate::check) fn not_indexable(base: &Expr, index: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TypeMismatch,
+        format!("{} has no items to choose from", a(&noun(&base.ty))),
+        index,
+        "nothing to index",
+    )
+    .with_note("lists, maps and images with `for` are indexed with `[…]`")
+}
+
+pub(in crate::check) fn family_not_image(name: &str, declared: Span, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::FamilyNotImage,
+        format!("`{name}` is several images"),
+        span,
+        "a family, not one image",
+    )
+    .with_label(declared, "made with `for` here")
+    .with_help(format!("write `{name}[\"…\"]` with the item that is meant"))
 }
