@@ -34,6 +34,8 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diag;
+#[allow(dead_code, reason = "`plan` does not use it yet")]
+mod dockerfile;
 pub mod host;
 pub mod load;
 pub mod plan;

@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diag", &["source"]),
     ("syntax", &["source", "diag"]),
     ("check", &["source", "diag", "syntax"]),
+    ("dockerfile", &["source", "diag"]),
     ("plan", &["source", "diag", "syntax", "check"]),
     ("cache", &["plan", "host"]),
     ("host", &["plan", "cache"]),
