@@ -36,6 +36,8 @@ pub mod cli;
 pub mod diag;
 #[allow(dead_code, reason = "`plan` does not use it yet")]
 mod dockerfile;
+#[allow(dead_code, reason = "`plan` does not use it yet")]
+mod git;
 pub mod host;
 pub mod load;
 pub mod plan;

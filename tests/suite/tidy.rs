@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("syntax", &["source", "diag"]),
     ("check", &["source", "diag", "syntax"]),
     ("dockerfile", &["source", "diag"]),
+    ("git", &[]),
     ("plan", &["source", "diag", "syntax", "check"]),
     ("cache", &["plan", "host"]),
     ("host", &["plan", "cache"]),
