@@ -36,6 +36,10 @@ pub mod check;
 pub mod cli;
 pub mod diag;
 pub mod environment;
+#[allow(dead_code, reason = "`plan` does not use it yet")]
+mod dockerfile;
+#[allow(dead_code, reason = "`plan` does not use it yet")]
+mod git;
 pub mod host;
 pub mod include;
 pub mod load;
