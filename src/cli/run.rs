@@ -172,7 +172,12 @@ fn stderr_style() -> render::Style {
     let terminal = console::Term::stderr();
     // A log has no width; this is what fits most of them.
     let width = if terminal.features().is_attended() { terminal.size().1.into() } else { 100 };
-    render::Style { color: console::colors_enabled_stderr(), width, unicode: true }
+    render::Style {
+        color: console::colors_enabled_stderr(),
+        width,
+        unicode: true,
+        limit: Some(render::Style::DEFAULT_LIMIT),
+    }
 }
 
 /// One failure, as the person reads it who is called at night: what failed, its last words, what to do.

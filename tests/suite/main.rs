@@ -9,6 +9,7 @@
 
 mod docs;
 mod golden;
+mod pages;
 mod syntax;
 mod tidy;
 mod values;

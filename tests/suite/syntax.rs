@@ -44,7 +44,7 @@ fn check(text: &str) -> Vec<Diagnostic> {
     for item in &file.items {
         assert!(is_inside(item.span), "{item:?} in {text:?}");
     }
-    let style = render::Style { color: true, width: 80, unicode: true };
+    let style = render::Style { color: true, width: 80, ..render::Style::PLAIN };
     let shown = render::human(&sources, &diagnostics, style);
     assert_eq!(shown.is_empty(), diagnostics.is_empty());
     for line in render::json(&sources, &diagnostics).lines() {
