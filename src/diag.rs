@@ -12,7 +12,7 @@ mod suggest;
 use crate::source::Span;
 
 pub use code::{Code, Severity};
-pub use suggest::similar;
+pub use suggest::{only_similar, similar};
 
 /// A place in a source and what is true there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,14 @@ impl Diagnostic {
     pub fn with_edit(mut self, span: Span, replacement: impl Into<String>) -> Self {
         self.edits.push(Edit { span, replacement: replacement.into() });
         self
+    }
+
+    /// As [`Self::with_edit`], for a replacement that is certain only sometimes.
+    pub fn with_edit_if(self, span: Span, replacement: Option<impl Into<String>>) -> Self {
+        match replacement {
+            Some(replacement) => self.with_edit(span, replacement),
+            None => self,
+        }
     }
 
     pub fn severity(&self) -> Severity {

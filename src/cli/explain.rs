@@ -42,7 +42,8 @@ fn unknown(text: &str) -> String {
     let prefix = text.to_ascii_uppercase();
     let family: Vec<_> =
         Code::ALL.into_iter().filter(|code| prefix.len() > 1 && code.as_str().starts_with(&prefix)).collect();
-    match (Code::ALL.into_iter().find(same_number), family.as_slice()) {
+    let found = Code::ALL.into_iter().find(same_number).filter(|_| digits.len() > 2);
+    match (found, family.as_slice()) {
         (Some(code), _) => format!("write `cachelang explain {code}`"),
         (None, [first, .., last]) => format!("codes with this start are {first} to {last}"),
         _ => "`cachelang explain` lists all codes".to_owned(),

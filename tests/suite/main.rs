@@ -8,6 +8,7 @@
 )]
 
 mod docs;
+mod fixes;
 mod golden;
 mod pages;
 mod syntax;

@@ -3,7 +3,7 @@
 use super::{a, quoted, suggest};
 use crate::check::functions::Function;
 use crate::check::types::Type;
-use crate::diag::{Code, Diagnostic, similar};
+use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
@@ -30,6 +30,7 @@ pub(in crate::check) fn unknown_function(name: &str, span: Span) -> Diagnostic {
     let known: Vec<_> = Function::ALL.iter().map(|(name, _)| *name).collect();
     let diagnostic =
         Diagnostic::new(Code::UnknownName, format!("no function named `{name}`"), span, "unknown function");
+    let diagnostic = diagnostic.with_edit_if(span, only_similar(name, known.iter().copied()));
     match similar(name, known.iter().copied()) {
         Some(found) => diagnostic.with_help(format!("a function with a similar name exists: `{found}`")),
         None => diagnostic.with_help(format!("functions: {}", quoted(known))),
@@ -143,6 +144,7 @@ pub(in crate::check) fn unnamed_cache_mode(span: Span, source: Option<&str>) -> 
     )
     .with_note(format!("`{REGISTRY_CACHE}`"))
     .with_help(format!("write `mode = {}`", source.unwrap_or("\"max\"")))
+    .with_edit(span.before(), "mode = ")
 }
 
 pub(in crate::check) fn no_field(ty: &Type, field: &Name) -> Diagnostic {

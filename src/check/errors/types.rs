@@ -62,7 +62,8 @@ pub(in crate::check) fn type_mismatch(
             found.span,
             "a single value",
         )
-        .with_help(format!("write `[{}]`", source.unwrap_or("…")));
+        .with_help(format!("write `[{}]`", source.unwrap_or("…")))
+        .with_edit_if(found.span, source.map(|source| format!("[{source}]")));
     }
     let headline = format!("{} must be `{want}`, found `{have}`", words(subject));
     let diagnostic = Diagnostic::new(Code::TypeMismatch, headline, found.span, this_is);
@@ -126,10 +127,13 @@ fn with_rewrite(
         }
         _ => None,
     };
-    match help {
-        Some(help) => diagnostic.with_help(help),
-        None => diagnostic,
-    }
+    let is_certain =
+        matches!((&found.kind, want), (_, Type::String) | (ExprKind::String(_), Type::Bool | Type::Int));
+    let Some(help) = help else { return diagnostic };
+    // The very code that the help tells to write, if it is the same value in the other type.
+    let code = help.strip_prefix("write `").and_then(|code| code.strip_suffix('`'));
+    let code = code.filter(|code| is_certain && !code.contains('`') && *code != "2").map(str::to_owned);
+    diagnostic.with_help(help).with_edit_if(found.span, code)
 }
 
 pub(in crate::check) fn maybe_unset(
