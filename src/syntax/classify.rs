@@ -75,11 +75,7 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
         _ if ITEM_KEYWORDS.contains(&found) && failure.block.is_some() => {
             errors::item_inside_block(found, span)
         }
-        "{" if failure.block.is_none() && is_reserved_header(before) => {
-            let start = failure.at - before.len() + before.trim_end().len() - word_before.len();
-            syntax::reserved_header(word_before, failure.span_at(start, word_before.len()))
-        }
-        "{" if failure.block.is_some() => failure.unknown_block(),
+        "{" if failure.block.is_some() || is_reserved_header(before) => failure.unknown_block(),
         _ if before.split_whitespace().collect::<Vec<_>>() == ["param", word_before] => {
             errors::param_without_colon(word_before, found, span)
         }

@@ -127,12 +127,17 @@ fn with_rewrite(
         }
         _ => None,
     };
-    let is_certain =
-        matches!((&found.kind, want), (_, Type::String) | (ExprKind::String(_), Type::Bool | Type::Int));
+    // Of a mixed list it may be the first item that is wrong; a duration may be meant to be one.
+    let is_certain = diagnostic.code != Code::MixedList
+        && match want {
+            Type::String => !matches!(found.kind, ExprKind::Duration(_) | ExprKind::Size(_)),
+            Type::Bool | Type::Int => matches!(found.kind, ExprKind::String(_)),
+            _ => false,
+        };
     let Some(help) = help else { return diagnostic };
     // The very code that the help tells to write, if it is the same value in the other type.
     let code = help.strip_prefix("write `").and_then(|code| code.strip_suffix('`'));
-    let code = code.filter(|code| is_certain && !code.contains('`') && *code != "2").map(str::to_owned);
+    let code = code.filter(|code| is_certain && !code.contains('`')).map(str::to_owned);
     diagnostic.with_help(help).with_edit_if(found.span, code)
 }
 

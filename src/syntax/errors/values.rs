@@ -95,7 +95,6 @@ pub(in crate::syntax) fn nul_escape(escape: &str, span: Span) -> Diagnostic {
     )
     .with_note("no command takes an argument with this character, and no registry a name")
     .with_help("remove it")
-    .with_edit(span, "")
 }
 
 pub(in crate::syntax) fn empty_hole(span: Span) -> Diagnostic {
