@@ -7,6 +7,8 @@
     reason = "tests read files and fail loudly"
 )]
 
+#[cfg(feature = "cli")]
+mod commands;
 mod docs;
 mod fixes;
 mod golden;
