@@ -1,5 +1,6 @@
 //! Applies the edits of diagnostics to a text. Pure: what is done with the new text is up to the caller.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Diagnostic, Edit};
@@ -33,28 +34,34 @@ pub fn apply<'a>(
     text: &str,
     groups: impl IntoIterator<Item = Vec<(Range<usize>, &'a str)>>,
 ) -> (String, usize) {
-    let mut applied: Vec<(Range<usize>, &str)> = Vec::new();
+    // By start; no two of them touch, so their ends are in the same order.
+    let mut applied: BTreeMap<usize, (Range<usize>, &str)> = BTreeMap::new();
     let mut count = 0;
     for group in groups {
         let changes = group.iter().any(|(range, new)| text.get(range.clone()).is_some_and(|old| old != *new));
-        let before = applied.len();
-        let fits = changes
-            && group.into_iter().all(|(range, new)| {
-                let free = text.get(range.clone()).is_some()
-                    && applied.iter().all(|(other, _)| !touch(other, &range));
-                applied.push((range, new));
-                free
-            });
-        if fits {
+        let mut added = Vec::new();
+        let fits = group.into_iter().all(|(range, new)| {
+            let before = applied.range(..=range.start).next_back();
+            let after = applied.range(range.start..).next();
+            let touched = before.into_iter().chain(after).any(|(_, (other, _))| touch(other, &range));
+            let fits = text.get(range.clone()).is_some() && !touched;
+            if fits {
+                added.push(range.start);
+                applied.insert(range.start, (range, new));
+            }
+            fits
+        });
+        if fits && changes {
             count += 1;
         } else {
-            applied.truncate(before);
+            for start in added {
+                applied.remove(&start);
+            }
         }
     }
-    applied.sort_by_key(|(range, _)| range.start);
     let mut fixed = String::with_capacity(text.len());
     let mut at = 0;
-    for (range, new) in applied {
+    for (range, new) in applied.into_values() {
         fixed.push_str(text.get(at..range.start).unwrap_or_default());
         fixed.push_str(new);
         at = range.end;
@@ -63,7 +70,7 @@ pub fn apply<'a>(
     (fixed, count)
 }
 
-/// Whether the order of two replacements would matter: they share text, or one inserts where the other begins.
+/// Whether the order of two replacements would matter: they share text, or one inserts where the other begins or ends.
 fn touch(one: &Range<usize>, other: &Range<usize>) -> bool {
     (one.start < other.end && other.start < one.end)
         || one.start == other.start
@@ -110,6 +117,13 @@ mod tests {
         };
         assert_eq!(fix(&sources, file, &[edit(other)]), None);
         assert_eq!(fix(&sources, file, &[edit(file)]).map(|fixed| fixed.text), Some("new".to_owned()));
+    }
+
+    #[test]
+    fn many_edits_take_no_quadratic_time() {
+        let text = "ab".repeat(100_000);
+        let groups = (0..100_000).map(|index| vec![(index * 2..index * 2 + 1, "x")]);
+        assert_eq!(apply(&text, groups), ("xb".repeat(100_000), 100_000));
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! E0001 to E0014: strings, comments, characters, brackets.
 
+use std::ops::Range;
+
 use super::slice;
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
@@ -61,26 +63,38 @@ pub(in crate::syntax) fn foreign_comment(text: &str, span: Span) -> Diagnostic {
         "use `#` here",
     )
     .with_help("comments start with `#` and run to the end of the line");
-    let line_before =
-        text.get(..span.range().start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
-    let line_after = text.get(span.range().end..).unwrap_or_default().lines().next().unwrap_or_default();
+    let before = text.get(..span.range().start).unwrap_or_default();
     let is_sure = match marker {
-        "//" | "/*" => line_before.is_empty() || line_before.ends_with([' ', '\t']),
+        "//" | "/*" => before.is_empty() || before.ends_with([' ', '\t', '\n']),
         // Behind something it may be an argument of a command.
-        _ => line_before.trim().is_empty(),
+        _ => before
+            .trim_end_matches([' ', '\t'])
+            .rsplit_once('\n')
+            .map_or(before, |(_, line)| line)
+            .trim()
+            .is_empty(),
     };
     match (is_sure, marker) {
-        (true, "/*") => match line_after.trim_end().strip_suffix("*/") {
-            Some(comment) if !comment.contains("*/") => {
-                let start = span.range().end + comment.trim_end().len();
-                let end = span.range().end + line_after.len();
-                diagnostic.with_edit(span, "#").with_edit(Span::new(span.file, start..end), "")
+        (true, "/*") => match closed_comment(text.get(span.range().end..).unwrap_or_default()) {
+            Some(closer) => {
+                let range = span.range().end + closer.start..span.range().end + closer.end;
+                diagnostic.with_edit(span, "#").with_edit(Span::new(span.file, range), "")
             }
-            _ => diagnostic,
+            None => diagnostic,
         },
         (true, _) => diagnostic.with_edit(span, "#"),
         (false, _) => diagnostic,
     }
+}
+
+/// Where the `*/` of a comment stands, with the blanks around it, if nothing else follows on the line.
+fn closed_comment(text: &str) -> Option<Range<usize>> {
+    // A line may be full of comments, and is not read to its end for each.
+    const LONGEST: usize = 400;
+    let end = text.bytes().take(LONGEST).position(|byte| byte == b'\n');
+    let line = text.get(..end.or((text.len() < LONGEST).then_some(text.len()))?)?;
+    let comment = line.trim_end().strip_suffix("*/").filter(|comment| !comment.contains("*/"))?;
+    Some(comment.trim_end().len()..line.trim_end().len())
 }
 
 /// Whether a letter, a digit or `_` stands directly beside a span.
