@@ -159,10 +159,8 @@ pub(super) fn wrong(error: &dyn std::error::Error) -> u8 {
 /// Everything that was found, on standard error.
 pub(super) fn show_diagnostics(loaded: &Loaded, args: &InputArgs) {
     let diagnostics = &loaded.diagnostics;
-    let Some(first) = diagnostics.iter().max_by_key(|one| one.code.severity() == diag::Severity::Error)
-    else {
-        return;
-    };
+    let error = diagnostics.iter().find(|one| one.severity() == diag::Severity::Error);
+    let Some(first) = error.or(diagnostics.first()) else { return };
     let style = stderr_style(args);
     let shown = render::human(&loaded.sources, diagnostics, style);
     let more = format!("more about a code: cachelang explain {}", first.code);

@@ -67,6 +67,8 @@ fn exit_codes_and_streams_of_check() {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
     assert!(ended.stderr.contains("error[E0201]"), "{}", ended.stderr);
     assert!(ended.stderr.ends_with("more about a code: cachelang explain E0201\n"), "{}", ended.stderr);
+    let (ended, _) = check(format!("{ERROR}let _a = 1 + 1\n"), &[]);
+    assert!(ended.stderr.ends_with("cachelang explain E0201\n"), "the first error: {}", ended.stderr);
     let (ended, _) = check(ERROR, &["--format", "github"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), ""));
     assert!(
