@@ -1,12 +1,14 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod check;
+mod explain;
+mod load;
 mod progress;
 mod run;
 mod say;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -36,6 +38,8 @@ Examples:
   cachelang run                          run the pipeline of this folder
   cachelang run -f deploy/.cachefile     of another file
   cachelang run --param commit=abc123    with a value for a param
+  cachelang check --fix                  correct what has one sure correction
+  cachelang explain E0201                what a code means
 
 Environment:
   DOCKER_HOST    the Docker Engine (default: unix:///var/run/docker.sock)
@@ -54,17 +58,29 @@ Examples:
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
   cachelang run --progress plain 2> build.log")]
     Run(RunArgs),
+
+    /// Check the file and say what is wrong with it; nothing runs
+    #[command(after_help = "\
+A param without a value is no error here: the file is right without it.
+
+Examples:
+  cachelang check
+  cachelang check --fix
+  cachelang check --deny warnings --format github
+  cachelang check --format json - < .cachefile
+
+Exit codes:
+  0 nothing found, or only warnings; 2 errors, or warnings with `--deny warnings`")]
+    Check(check::CheckArgs),
+
+    /// Say what a code such as E0201 means and what to write instead
+    Explain(explain::ExplainArgs),
 }
 
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The file to run [default: the `.cachefile` here or in the nearest parent folder]
-    #[arg(short, long, value_name = "FILE")]
-    file: Option<PathBuf>,
-
-    /// A value for a `param` of the file; may be repeated
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    params: Vec<(String, String)>,
+    #[command(flatten)]
+    input: load::InputArgs,
 
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
@@ -83,30 +99,29 @@ enum Progress {
     Quiet,
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE".to_owned()),
-    }
-}
-
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
+    ExitCode::from(match cli.command {
+        Command::Run(args) => run_pipeline(&args),
+        Command::Check(args) => check::check(args),
+        Command::Explain(args) => explain::explain(&args),
+    })
+}
+
+fn run_pipeline(args: &RunArgs) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             say::say_line(format_args!("error: cannot start the runtime ({error})"));
-            return ExitCode::from(FAILED);
+            return FAILED;
         }
     };
-    let code = match cli.command {
-        Command::Run(args) => runtime.block_on(run::run(&args)),
-    };
+    let code = runtime.block_on(run::run(args));
     // A build that was given up may still have a file open; there is nothing left to wait for.
     runtime.shutdown_background();
-    ExitCode::from(code)
+    code
 }
 
 fn log_to_stderr(verbose: u8) {

@@ -4,19 +4,28 @@
 //! text; [`render`] turns it into what people and programs read.
 
 mod code;
+pub mod fix;
+pub mod pages;
 pub mod render;
 mod suggest;
 
 use crate::source::Span;
 
 pub use code::{Code, Severity};
-pub use suggest::similar;
+pub use suggest::{only_similar, similar};
 
 /// A place in a source and what is true there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     pub span: Span,
     pub text: String,
+}
+
+/// A change of a text: `replacement` instead of what `span` covers; an empty span inserts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    pub span: Span,
+    pub replacement: String,
 }
 
 /// One finding: what (`message`), where (`primary`), why (`secondary`, `notes`), and what to do (`help`).
@@ -34,6 +43,9 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// One action, with code that can be pasted.
     pub help: Vec<String>,
+    /// What the help says, done: only where the meaning of the text is certain. They belong together; [`fix`]
+    /// applies all of them or none.
+    pub edits: Vec<Edit>,
 }
 
 impl Diagnostic {
@@ -45,6 +57,7 @@ impl Diagnostic {
             secondary: Vec::new(),
             notes: Vec::new(),
             help: Vec::new(),
+            edits: Vec::new(),
         }
     }
 
@@ -61,6 +74,19 @@ impl Diagnostic {
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
+    }
+
+    pub fn with_edit(mut self, span: Span, replacement: impl Into<String>) -> Self {
+        self.edits.push(Edit { span, replacement: replacement.into() });
+        self
+    }
+
+    /// As [`Self::with_edit`], for a replacement that is certain only sometimes.
+    pub fn with_edit_if(self, span: Span, replacement: Option<impl Into<String>>) -> Self {
+        match replacement {
+            Some(replacement) => self.with_edit(span, replacement),
+            None => self,
+        }
     }
 
     pub fn severity(&self) -> Severity {

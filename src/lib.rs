@@ -35,9 +35,9 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diag;
-pub mod environment;
 #[allow(dead_code, reason = "`plan` does not use it yet")]
 mod dockerfile;
+pub mod environment;
 #[allow(dead_code, reason = "`plan` does not use it yet")]
 mod git;
 pub mod host;

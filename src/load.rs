@@ -1,6 +1,7 @@
 //! Finds a `.cachefile` and reads it into a [`SourceMap`].
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::environment::{Environment, Fact, GitFact, PathKind};
@@ -17,6 +18,8 @@ pub enum LoadError {
     NotFound(PathBuf),
     #[error("cannot read {} ({cause})", .path.display())]
     Unreadable { path: PathBuf, cause: io::Error },
+    #[error("cannot write {} ({cause})", .path.display())]
+    Unwritable { path: PathBuf, cause: io::Error },
     #[error("{} has {size} bytes; the limit is {}", .path.display(), SourceMap::MAX_FILE_BYTES)]
     TooLarge { path: PathBuf, size: usize },
 }
@@ -37,10 +40,48 @@ pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
 /// [`LoadError`] if there is no text at all.
 pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, LoadError> {
     let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
+    add(sources, path, name, &bytes)
+}
+
+/// Adds what was read elsewhere, such as from standard input, as [`load`] does.
+///
+/// # Errors
+/// [`LoadError::TooLarge`]
+pub fn add(sources: &mut SourceMap, path: &Path, name: &str, bytes: &[u8]) -> Result<FileId, LoadError> {
     if bytes.len() > SourceMap::MAX_FILE_BYTES {
         return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
     }
-    Ok(sources.add(name, path, &String::from_utf8_lossy(&bytes)))
+    Ok(sources.add(name, path, &String::from_utf8_lossy(bytes)))
+}
+
+/// Writes another text into a file: all of it or nothing, whatever happens meanwhile. A byte order mark, the
+/// permissions and a symbolic link to the file stay.
+///
+/// # Errors
+/// [`LoadError::Unwritable`]
+pub fn replace(path: &Path, text: &str) -> Result<(), LoadError> {
+    replace_file(path, text).map_err(|cause| LoadError::Unwritable { path: path.to_owned(), cause })
+}
+
+fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let path = path.canonicalize()?;
+    let has_mark = read(&path)?.starts_with(MARK);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let mut file = File::options().write(true).create_new(true).open(&temporary)?;
+    let written = file
+        .write_all(if has_mark { MARK } else { &[] })
+        .and_then(|()| file.write_all(text.as_bytes()))
+        .and_then(|()| file.set_permissions(path.metadata()?.permissions()))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&temporary, &path));
+    if written.is_err() {
+        // What could not be finished is of no use, and the first error is the one that counts.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where source files are read")]
@@ -98,5 +139,28 @@ impl Environment for ProcessEnvironment {
 
     fn git(&self, _folder: &Path, _fact: GitFact) -> Option<Fact> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::replace;
+
+    #[test]
+    fn a_replaced_file_is_the_same_but_for_its_text() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (file, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::write(&file, "\u{feff}old").expect("a file can be written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("it is ours");
+        symlink(&file, &link).expect("a link can be made");
+        replace(&link, "new").expect("it can be replaced");
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), Some("\u{feff}new"));
+        assert_eq!(file.metadata().map(|data| data.permissions().mode() & 0o777).ok(), Some(0o640));
+        assert!(link.is_symlink());
+        assert_eq!(folder.path().read_dir().map(Iterator::count).ok(), Some(2), "nothing else is left");
+        assert!(replace(&folder.path().join("missing"), "new").is_err());
     }
 }

@@ -34,6 +34,16 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
+    /// The empty place in front of it.
+    pub fn before(self) -> Span {
+        Span { end: self.start, ..self }
+    }
+
+    /// The empty place behind it.
+    pub fn after(self) -> Span {
+        Span { start: self.end, ..self }
+    }
+
     /// The smallest span that holds both; both must be in the same file.
     pub fn to(self, end: Span) -> Span {
         debug_assert_eq!(self.file, end.file, "a span lies in one file");

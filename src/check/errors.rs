@@ -14,7 +14,7 @@ use super::names::{Declared, Kind};
 use super::program::{Expr, ExprKind};
 use super::schema::{Attribute, ITEMS};
 use super::types::Type;
-use crate::diag::{Code, Diagnostic, similar};
+use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
@@ -51,6 +51,8 @@ fn plural(noun: &str) -> String {
 
 /// Adds "a … with a similar name exists", or the whole list when it is short.
 fn suggest(diagnostic: Diagnostic, kind: &str, name: &str, known: &[&str]) -> Diagnostic {
+    let span = diagnostic.primary.span;
+    let diagnostic = diagnostic.with_edit_if(span, only_similar(name, known.iter().copied()));
     match similar(name, known.iter().copied()) {
         Some(found) => diagnostic.with_help(format!("{} with a similar name exists: `{found}`", a(kind))),
         None if (1..=8).contains(&known.len()) => {
@@ -122,6 +124,7 @@ pub(super) fn unknown_name<'a>(
     if let Some((found, item)) = candidates.iter().find(|(name, _)| Some(*name) == found) {
         let noun = item.kind.noun();
         return diagnostic
+            .with_edit_if(span, only_similar(name, candidates.iter().map(|(name, _)| *name)))
             .with_label(item.span, "similar name")
             .with_help(format!("{} with a similar name exists: `{found}`", a(noun)));
     }

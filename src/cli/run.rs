@@ -1,25 +1,23 @@
 //! `cachelang run`
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::load::{Params, load, show_diagnostics};
 use super::progress;
 use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
 use crate::buildkit::{Address, DockerEngine};
-use crate::diag::{self, Diagnostic, has_errors, render};
+use crate::diag::render::printable;
 use crate::environment::Environment;
 use crate::host::Host;
 use crate::host::commands::LocalCommands;
-use crate::load::{self, ProcessEnvironment};
-use crate::plan::{self, Inputs, Plan};
+use crate::load::ProcessEnvironment;
+use crate::plan::Plan;
 use crate::registry::Registries;
 use crate::run::{Outcome, RunError};
-use crate::source::SourceMap;
 
 /// Runs the pipeline and returns the exit code.
 pub(super) async fn run(args: &RunArgs) -> u8 {
@@ -64,53 +62,13 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
 
 /// Everything before the run: the exit code if there is nothing to run.
 fn prepare(args: &RunArgs) -> Result<Plan, u8> {
-    let (path, name) = locate(args.file.as_deref())?;
-    let mut sources = SourceMap::new();
-    let file = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
-    let (program, mut diagnostics) = crate::check(&mut sources, file, &ProcessEnvironment);
-    if has_errors(&diagnostics) {
-        show_diagnostics(&sources, &diagnostics);
-        return Err(WRONG);
-    }
-    let params: IndexMap<_, _> = args.params.iter().cloned().collect();
-    if let Some((name, similar)) = plan::unknown_params(&program, &params).into_iter().next() {
-        say_line(format_args!("error: no param named `{name}`"));
-        if let Some(similar) = similar {
-            say_line(format_args!("  help: a param with a similar name exists: `{similar}`"));
-        }
-        return Err(WRONG);
-    }
-    let inputs = Inputs { params: &params, environment: &ProcessEnvironment };
-    let planned = plan::plan(&program, &inputs);
-    let (plan, found) = match planned {
-        Ok((plan, warnings)) => (Some(plan), warnings),
-        Err(found) => (None, found),
-    };
-    diagnostics.extend(found);
-    diag::sort(&mut diagnostics);
-    show_diagnostics(&sources, &diagnostics);
-    if plan.as_ref().is_some_and(|plan| plan.waves.is_empty()) {
+    let loaded = load(&args.input, Params::Required)?;
+    show_diagnostics(&loaded, &args.input);
+    if loaded.plan.as_ref().is_some_and(|plan| plan.waves.is_empty()) {
+        let name = printable(loaded.sources.file(loaded.file).name());
         say_line(format_args!("nothing to do: {name} has no `wave`"));
     }
-    plan.ok_or(WRONG)
-}
-
-/// The absolute path of the file and what messages call it.
-fn locate(file: Option<&Path>) -> Result<(PathBuf, String), u8> {
-    let here = std::env::current_dir().map_err(|error| wrong(&error))?;
-    match file {
-        Some(file) => Ok((here.join(file), file.display().to_string())),
-        None => {
-            let path = load::find(&here).map_err(|error| wrong(&error))?;
-            let shown = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
-            Ok((path, shown))
-        }
-    }
-}
-
-fn wrong(error: &dyn std::error::Error) -> u8 {
-    say_line(format_args!("error: {error}"));
-    WRONG
+    loaded.plan.ok_or(WRONG)
 }
 
 /// The Docker Engine that `DOCKER_HOST` names, else the local one.
@@ -159,20 +117,6 @@ fn ignores_hangup() -> bool {
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // SIGHUP is signal 1, the lowest bit.
     ignored.is_some_and(|mask| mask & 1 != 0)
-}
-
-fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
-    if !diagnostics.is_empty() {
-        let shown = render::human(sources, diagnostics, stderr_style());
-        say_line(format_args!("{}", shown.strip_suffix('\n').unwrap_or(&shown)));
-    }
-}
-
-fn stderr_style() -> render::Style {
-    let terminal = console::Term::stderr();
-    // A log has no width; this is what fits most of them.
-    let width = if terminal.features().is_attended() { terminal.size().1.into() } else { 100 };
-    render::Style { color: console::colors_enabled_stderr(), width, unicode: true }
 }
 
 /// One failure, as the person reads it who is called at night: what failed, its last words, what to do.

@@ -281,6 +281,16 @@ impl Code {
         }
     }
 
+    /// The code of a text such as `E0403`, in upper or lower case.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str().eq_ignore_ascii_case(text))
+    }
+
+    /// The page about the code: a path in cachelang's repository.
+    pub fn url(self) -> String {
+        format!("docs/errors/{self}.md")
+    }
+
     /// Errors start with `E`, warnings with `W`.
     pub fn severity(self) -> Severity {
         if self.as_str().starts_with('W') { Severity::Warning } else { Severity::Error }

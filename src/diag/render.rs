@@ -2,6 +2,7 @@
 //! everything around them is ours.
 
 mod machine;
+mod printable;
 mod snippet;
 mod window;
 
@@ -11,6 +12,7 @@ use super::{Diagnostic, Label, Severity};
 use crate::source::SourceMap;
 
 pub use machine::{github, json};
+pub use printable::printable;
 
 /// How text output looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,23 +22,33 @@ pub struct Style {
     pub width: usize,
     /// Whether lines may be drawn with box characters.
     pub unicode: bool,
+    /// How many diagnostics are shown; the rest is counted. `None` for all.
+    pub limit: Option<usize>,
 }
 
-/// How many diagnostics are shown in full.
-const MAX_SHOWN: usize = 25;
+impl Style {
+    /// How many diagnostics are shown unless all are asked for: more than anybody reads at once.
+    pub const DEFAULT_LIMIT: usize = 25;
+
+    /// Without colours, for a log of 100 columns.
+    pub const PLAIN: Self =
+        Self { color: false, width: 100, unicode: true, limit: Some(Self::DEFAULT_LIMIT) };
+}
+
 /// A secondary label this many lines away gets a snippet of its own.
 const MAX_DISTANCE: usize = 12;
 
 /// Everything there is to say, for a terminal or a log. Empty if there is nothing.
 pub fn human(sources: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> String {
     let mut output = String::new();
-    for diagnostic in diagnostics.iter().take(MAX_SHOWN) {
+    let limit = style.limit.unwrap_or(diagnostics.len());
+    for diagnostic in diagnostics.iter().take(limit) {
         one(&mut output, sources, diagnostic, style);
         output.push('\n');
     }
-    let hidden = diagnostics.len().saturating_sub(MAX_SHOWN);
+    let hidden = diagnostics.len().saturating_sub(limit);
     if hidden > 0 {
-        let _ = writeln!(output, "… and {hidden} more\n");
+        let _ = writeln!(output, "… and {hidden} more (--all-errors)\n");
     }
     if let Some(summary) = summary(sources, diagnostics) {
         let _ = writeln!(output, "{summary}");
@@ -52,7 +64,8 @@ fn one(output: &mut String, sources: &SourceMap, diagnostic: &Diagnostic, style:
         Severity::Warning => "1;33",
     };
     let title = paint(&format!("{word}[{code}]"), severity, style);
-    let _ = writeln!(output, "{title}{}", paint(&format!(": {}", diagnostic.message), "1", style));
+    let _ =
+        writeln!(output, "{title}{}", paint(&format!(": {}", printable(&diagnostic.message)), "1", style));
     for group in snippets(sources, diagnostic) {
         snippet::draw(output, sources, &group, diagnostic.severity(), style);
     }
@@ -87,7 +100,7 @@ fn wrapped(output: &mut String, word: &str, color: &str, text: &str, style: Styl
     let indent = " ".repeat(word.len() + 4);
     let width = style.width.saturating_sub(indent.len()).max(20);
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for word in printable(text).split(' ') {
         let Some(line) = lines.last_mut() else { break };
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(word.to_owned());
@@ -133,7 +146,7 @@ fn summary(sources: &SourceMap, diagnostics: &[Diagnostic]) -> Option<String> {
     files.dedup();
     let place = match files.as_slice() {
         [] => return None,
-        [one] => (*one).to_owned(),
+        [one] => printable(one).into_owned(),
         more => format!("{} files", more.len()),
     };
     Some(format!("{} in {place}", counts.join(", ")))
@@ -147,7 +160,7 @@ mod tests {
     use crate::diag::{Code, Diagnostic};
     use crate::source::{SourceMap, Span};
 
-    const PLAIN: Style = Style { color: false, width: 80, unicode: true };
+    const PLAIN: Style = Style { width: 80, ..Style::PLAIN };
 
     fn sample() -> (SourceMap, Diagnostic) {
         let mut sources = SourceMap::new();
@@ -222,19 +235,50 @@ mod tests {
         let (sources, diagnostic) = sample();
         let shown = human(&sources, &vec![diagnostic; 30], PLAIN);
         assert_eq!(shown.matches("error[E0115]").count(), 25);
-        assert!(shown.ends_with("… and 5 more\n\n30 errors in .cachefile\n"), "{shown}");
+        assert!(shown.ends_with("… and 5 more (--all-errors)\n\n30 errors in .cachefile\n"), "{shown}");
+        let (sources, diagnostic) = sample();
+        let shown = human(&sources, &vec![diagnostic; 30], Style { limit: None, ..PLAIN });
+        assert_eq!(shown.matches("error[E0115]").count(), 30);
     }
 
     #[test]
     fn programs_read_json_and_annotations() {
         let (sources, diagnostic) = sample();
-        let diagnostics = [diagnostic];
+        let span = diagnostic.primary.span;
+        let diagnostics = [diagnostic.with_edit(span, "waves")];
         expect![[r#"
-            {"code":"E0115","column":1,"edits":[],"end":{"column":5,"line":32},"file":".cachefile","headline":"`wave` has a message, and: a colon","help":["a help that is long enough to be wrapped because a terminal has only so many columns"],"label":"the primary","labels":[{"column":5,"end":{"column":6,"line":1},"file":".cachefile","line":1,"text":"far above"},{"column":17,"end":{"column":24,"line":1},"file":"base/Dockerfile","line":1,"text":"in another file"}],"line":32,"notes":["a note"],"severity":"error"}
+            {"code":"E0115","column":1,"edits":[{"column":1,"end":{"column":5,"line":32,"offset":61},"file":".cachefile","line":32,"offset":57,"replacement":"waves"}],"end":{"column":5,"line":32,"offset":61},"file":".cachefile","headline":"`wave` has a message, and: a colon","help":["a help that is long enough to be wrapped because a terminal has only so many columns"],"label":"the primary","labels":[{"column":5,"end":{"column":6,"line":1,"offset":6},"file":".cachefile","line":1,"offset":4,"text":"far above"},{"column":17,"end":{"column":24,"line":1,"offset":23},"file":"base/Dockerfile","line":1,"offset":16,"text":"in another file"}],"line":32,"notes":["a note"],"offset":57,"severity":"error","url":"docs/errors/E0115.md"}
         "#]].assert_eq(&json(&sources, &diagnostics));
         expect![[r#"
             ::error file=.cachefile,line=32,col=1,title=E0115::`wave` has a message, and: a colon%0Anote: a note%0Ahelp: a help that is long enough to be wrapped because a terminal has only so many columns
         "#]].assert_eq(&github(&sources, &diagnostics));
+    }
+
+    #[test]
+    fn nothing_that_is_shown_steers_a_terminal_or_a_workflow() {
+        let evil = "\u{1b}[31m\n::error::x\r\u{9b}2J\u{202e}";
+        let mut sources = SourceMap::new();
+        let name = format!("a,b:{evil}");
+        let id = sources.add(name.as_str(), "a", "let a = \u{202e}1\n");
+        let span = Span::new(id, 4..5);
+        let diagnostic = Diagnostic::new(Code::UnexpectedToken, evil, span, evil)
+            .with_label(Span::new(id, 8..11), evil)
+            .with_note(evil)
+            .with_help(evil)
+            .with_edit(span, evil);
+        let diagnostics = [diagnostic];
+        let shown = human(&sources, &diagnostics, PLAIN);
+        let annotation = github(&sources, &diagnostics);
+        let object = json(&sources, &diagnostics);
+        for output in [&shown, &annotation, &object] {
+            let obeyed = output.chars().find(|one| *one != '\n' && super::printable::is_obeyed(*one));
+            assert_eq!(obeyed, None, "{output}");
+        }
+        assert_eq!(annotation.lines().count(), 1, "{annotation}");
+        assert!(annotation.starts_with("::error file=a%2Cb%3A"), "{annotation}");
+        assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
+        let object: serde_json::Value = serde_json::from_str(&object).expect("a line is an object");
+        assert_eq!(object["headline"], evil, "programs get what it is");
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
         _ if ITEM_KEYWORDS.contains(&found) && failure.block.is_some() => {
             errors::item_inside_block(found, span)
         }
-        "{" if failure.block.is_some() => failure.unknown_block(),
+        "{" if failure.block.is_some() || is_reserved_header(before) => failure.unknown_block(),
         _ if before.split_whitespace().collect::<Vec<_>>() == ["param", word_before] => {
             errors::param_without_colon(word_before, found, span)
         }
@@ -88,11 +88,15 @@ impl<'a> Failure<'a> {
     /// A block that starts with a word that starts none.
     fn unknown_block(&self) -> Diagnostic {
         let before = self.line_before();
-        let line = before.trim_start();
+        let line = before.rsplit(['{', '}', ',', ';']).next().unwrap_or_default().trim_start();
         let length = line.find(|one| !is_word(one)).unwrap_or(line.len());
         let word = line.get(..length).unwrap_or_default();
         let span = self.span_at(self.at - line.len(), length);
-        if ITEM_KEYWORDS.contains(&word) {
+        if is_reserved_header(line) {
+            let name = last_word(line);
+            let start = self.at - line.len() + line.trim_end().len() - name.len();
+            syntax::reserved_header(name, self.span_at(start, name.len()))
+        } else if ITEM_KEYWORDS.contains(&word) {
             errors::item_inside_block(word, span)
         } else if word.is_empty() || matches!(word, "stage" | "pre" | "post") {
             errors::unexpected(&self.expected_words(), "`{`", self.span("{"))
@@ -114,7 +118,10 @@ impl<'a> Failure<'a> {
 
     fn after_value(&self, found: &str, span: Span) -> Diagnostic {
         let before = self.line_before().trim_end();
-        syntax::value_after_value(before, found, span).unwrap_or_else(|| {
+        let blanks = self.line_before().len() - before.len();
+        let blanks = self.span_at(self.at - blanks, blanks);
+        let diagnostic = syntax::value_after_value(before, found, span);
+        diagnostic.map(|one| syntax::without_blanks(one, blanks)).unwrap_or_else(|| {
             let word = last_word(before);
             let start = self.at - self.line_before().len() + before.len() - word.len();
             values::word_operator(word, self.span_at(start, word.len()))
@@ -210,6 +217,13 @@ impl<'a> Failure<'a> {
 
 fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
+}
+
+/// Whether a line is `wave after `: a word of headers in the place of the name.
+fn is_reserved_header(before: &str) -> bool {
+    let words: Vec<_> = before.split_whitespace().collect();
+    matches!(words.as_slice(), [keyword, "extends" | "for" | "after"]
+        if ITEM_KEYWORDS.contains(keyword) || *keyword == "stage")
 }
 
 /// The word that a text ends with, blanks aside.

@@ -69,7 +69,10 @@ impl<'a> Lower<'a> {
             if let Some(previous) = previous
                 && !self.gap(previous, start).newline
             {
-                self.report(errors::items_on_one_line(self.first_token(start)));
+                let between = Span { start: previous.end, end: start.start, ..start };
+                let is_blank = previous.end <= start.start && self.slice(between).trim().is_empty();
+                let diagnostic = errors::items_on_one_line(self.first_token(start));
+                self.report(diagnostic.with_edit_if(between, is_blank.then_some("\n")));
             }
             previous = Some(start);
             if let Some(item) = self.item(node) {
@@ -128,6 +131,16 @@ impl<'a> Lower<'a> {
         Span::new(self.file, start..start + length)
     }
 
+    /// `=` in place of another sign, with blanks around it where there are none.
+    fn equals_for(&self, sign: Span) -> String {
+        let range = sign.range();
+        let at = |at: usize| at.checked_sub(self.base).and_then(|at| self.text.as_bytes().get(at));
+        let blank = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
+        let before = if blank(range.start.checked_sub(1).and_then(at)) { "" } else { " " };
+        let after = if blank(at(range.end)) { "" } else { " " };
+        format!("{before}={after}")
+    }
+
     /// What stands between two neighbours, comments aside.
     fn gap(&self, before: Span, after: Span) -> Gap {
         let start = before.range().end;
@@ -157,7 +170,8 @@ impl<'a> Lower<'a> {
     fn require_comma(&mut self, before: Span, after: Span, items: &str, closer: char) {
         if !self.gap(before, after).comma {
             let previous = self.short(before);
-            self.report(errors::missing_comma(self.first_token(after), previous, items, closer));
+            let diagnostic = errors::missing_comma(self.first_token(after), previous, items, closer);
+            self.report(diagnostic.with_edit(before.after(), ","));
         }
     }
 }

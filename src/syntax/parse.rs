@@ -28,6 +28,9 @@ const MAX_RETRIES: usize = 5;
 
 pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>) {
     let text = source.text();
+    if let Some(diagnostic) = lexical::utf_16(file, text) {
+        return (File { version: None, items: Vec::new() }, vec![diagnostic]);
+    }
     let mut scan = scan(file, source);
     let diagnostics = std::mem::take(&mut scan.diagnostics);
     let mut parser = FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
@@ -265,7 +268,7 @@ impl<'a> FileParser<'a> {
             let reported =
                 self.diagnostics.iter().any(|diagnostic| diagnostic.primary.span == head.word.span);
             if !reported {
-                self.diagnostics.push(lexical::missing_version(head.word.span));
+                self.diagnostics.push(lexical::missing_version(self.text, head.word.span));
             }
         }
         debug_assert!(

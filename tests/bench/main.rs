@@ -66,7 +66,10 @@ fn measure(folder: &Path, arguments: &[&str]) -> Measured {
 }
 
 fn main() {
-    println!("{:<8} {:>7} {:>8} {:>10} {:>11} {:>9}", "command", "images", "KiB", "median", "per image", "peak");
+    println!(
+        "{:<8} {:>7} {:>8} {:>10} {:>11} {:>9}",
+        "command", "images", "KiB", "median", "per image", "peak"
+    );
     for (name, arguments) in
         [("check", &["check"][..]), ("plan", &["plan", "--format", "json"]), ("fmt", &["fmt", "--check"])]
     {

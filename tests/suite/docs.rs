@@ -11,7 +11,7 @@ fn problems(name: &str, text: &str) -> String {
     let mut sources = SourceMap::new();
     let file = sources.add(name, name, text);
     let (_, diagnostics) = cachelang::check(&mut sources, file, &Nothing);
-    render::human(&sources, &diagnostics, render::Style { color: false, width: 100, unicode: true })
+    render::human(&sources, &diagnostics, render::Style::PLAIN)
 }
 
 fn read(path: &Path) -> String {

@@ -1,10 +1,14 @@
 //! Golden tests: a folder with an input, beside it the exact output.
 //!
 //! `tests/golden/<stage>/<case>/in.cachefile` is given to the function of the stage; what it returns must be
-//! `out.txt`. Cases may have a file `env` (the whole environment), a file `git` (what the repository says) and a file
-//! `params` (the command line), with `NAME=VALUE` lines; the folder of the case is called `$CASE`. `UPDATE_EXPECT=1` writes it (read it before you commit it), `GOLDEN=text` runs only the cases whose
-//! name contains the text.
+//! `out.txt`, and its diagnostics as JSON `out.json`. Cases may have a file `env` (the whole environment), a file `git`
+//! (what the repository says) and a file `params` (the command line), with `NAME=VALUE` lines, and the files and folders
+//! that the case looks for; the folder of the case is called `$CASE`. A file that nothing asks for fails.
+//!
+//! `UPDATE_EXPECT=1` writes the outputs (read them before you commit them), `GOLDEN=text` runs only the cases whose name
+//! contains the text.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -24,6 +28,14 @@ struct Outcome {
     diagnostics: Vec<Diagnostic>,
     /// What is printed behind the diagnostics.
     result: String,
+    /// The paths of the case that were looked for.
+    asked: BTreeSet<PathBuf>,
+}
+
+impl Outcome {
+    fn new(sources: SourceMap, diagnostics: Vec<Diagnostic>) -> Self {
+        Self { sources, diagnostics, result: String::new(), asked: BTreeSet::new() }
+    }
 }
 
 /// A stage and what it does with the folder of a case.
@@ -34,21 +46,22 @@ const STAGES: [Stage; 3] = [("parse", parse), ("check", check), ("plan", plan)];
 /// What the folder of a case is called, so that no output depends on where the tests run.
 const FOLDER: &str = "$CASE";
 
-const STYLE: render::Style = render::Style { color: false, width: 100, unicode: true };
+const STYLE: render::Style = render::Style::PLAIN;
 
 /// The diagnostics of parsing alone.
 fn parse(case: &Path) -> Outcome {
     let (sources, file) = read(case);
     let (_, mut diagnostics) = syntax::parse(&sources, file);
     diag::sort(&mut diagnostics);
-    Outcome { sources, diagnostics, result: String::new() }
+    Outcome::new(sources, diagnostics)
 }
 
 /// The diagnostics of everything before evaluation.
 fn check(case: &Path) -> Outcome {
     let (mut sources, file) = read(case);
-    let (_, diagnostics) = cachelang::check(&mut sources, file, &CaseEnvironment::new(case));
-    Outcome { sources, diagnostics, result: String::new() }
+    let environment = CaseEnvironment::new(case);
+    let (_, diagnostics) = cachelang::check(&mut sources, file, &environment);
+    Outcome { asked: environment.asked.into_inner(), ..Outcome::new(sources, diagnostics) }
 }
 
 /// The plan, or why there is none.
@@ -57,7 +70,7 @@ fn plan(case: &Path) -> Outcome {
     let environment = CaseEnvironment::new(case);
     let (program, mut diagnostics) = cachelang::check(&mut sources, file, &environment);
     if diag::has_errors(&diagnostics) {
-        return Outcome { sources, diagnostics, result: String::new() };
+        return Outcome::new(sources, diagnostics);
     }
     let params = pairs(&case.join("params"));
     let inputs = Inputs { params: &params, environment: &environment };
@@ -68,7 +81,8 @@ fn plan(case: &Path) -> Outcome {
     diagnostics.extend(found);
     diag::sort(&mut diagnostics);
     let json = |plan| serde_json::to_string_pretty(&plan).expect("plans can be written as JSON") + "\n";
-    Outcome { sources, diagnostics, result: plan.map(json).unwrap_or_default() }
+    let asked = environment.asked.into_inner();
+    Outcome { sources, diagnostics, result: plan.map(json).unwrap_or_default(), asked }
 }
 
 /// The environment of a case: its `env` file and its folder.
@@ -76,15 +90,20 @@ struct CaseEnvironment<'a> {
     case: &'a Path,
     variables: IndexMap<String, String>,
     git: IndexMap<String, String>,
+    asked: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'a> CaseEnvironment<'a> {
     fn new(case: &'a Path) -> Self {
-        Self { case, variables: pairs(&case.join("env")), git: pairs(&case.join("git")) }
+        let (variables, git) = (pairs(&case.join("env")), pairs(&case.join("git")));
+        Self { case, variables, git, asked: RefCell::default() }
     }
 
+    /// Where a path of the case is, which counts as asked for.
     fn real(&self, path: &Path) -> PathBuf {
-        self.case.join(path.strip_prefix(FOLDER).unwrap_or(path))
+        let path: PathBuf = self.case.join(path.strip_prefix(FOLDER).unwrap_or(path)).components().collect();
+        self.asked.borrow_mut().insert(path.clone());
+        path
     }
 }
 
@@ -192,20 +211,57 @@ fn name(path: &Path) -> &str {
 /// What is wrong with a case, if anything.
 fn compare(case: &Path, run: fn(&Path) -> Outcome, bless: bool) -> Result<(), String> {
     let label = format!("{}/{}", name(case.parent().expect("cases lie in a stage")), name(case));
-    let expected_path = case.join("out.txt");
     if !case.join("in.cachefile").exists() {
         return Err(format!("{label}: no in.cachefile"));
     }
-    let actual = shown(&run(case));
-    if bless {
-        fs::write(&expected_path, actual).expect("the output can be written");
-        return Ok(());
+    let outcome = run(case);
+    let orphans = orphans(case, &outcome);
+    if !orphans.is_empty() {
+        return Err(format!("{label}: nothing asks for {}", orphans.join(", ")));
     }
-    match fs::read_to_string(&expected_path) {
-        Err(_) => Err(format!("{label}: no out.txt; run with UPDATE_EXPECT=1 and read it\n{actual}")),
-        Ok(expected) if expected == actual => Ok(()),
-        Ok(expected) => Err(format!("{label}\n--- expected\n{expected}--- actual\n{actual}")),
+    let json = render::json(&outcome.sources, &outcome.diagnostics);
+    for (file, actual) in [("out.txt", shown(&outcome)), ("out.json", json)] {
+        let path = case.join(file);
+        if bless {
+            fs::write(&path, actual).expect("the output can be written");
+            continue;
+        }
+        match fs::read_to_string(&path) {
+            Err(_) => {
+                return Err(format!("{label}: no {file}; run with UPDATE_EXPECT=1 and read it\n{actual}"));
+            }
+            Ok(expected) if expected == actual => {}
+            Ok(expected) => {
+                return Err(format!("{label}/{file}\n--- expected\n{expected}--- actual\n{actual}"));
+            }
+        }
     }
+    Ok(())
+}
+
+/// The files of a case that neither the runner nor the stage looked for.
+fn orphans(case: &Path, outcome: &Outcome) -> Vec<String> {
+    let known = ["in.cachefile", "out.txt", "out.json"];
+    let of_case = ["env", "git", "params"];
+    let mut orphans = Vec::new();
+    let mut open = vec![case.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("a case can be read") {
+            let path = entry.expect("entries can be read").path();
+            let shown = path.strip_prefix(case).expect("the walk stays in the case");
+            let is_known = known.iter().any(|known| shown == Path::new(known))
+                || of_case.iter().any(|known| shown == Path::new(known));
+            // What lies in a folder that was asked for is its contents; the case itself holds everything.
+            let is_asked =
+                path.ancestors().take_while(|one| *one != case).any(|one| outcome.asked.contains(one));
+            match (is_known || is_asked, path.is_dir()) {
+                (true, _) => {}
+                (false, true) => open.push(path),
+                (false, false) => orphans.push(shown.display().to_string()),
+            }
+        }
+    }
+    orphans
 }
 
 #[test]
@@ -241,17 +297,28 @@ fn messages_keep_the_rules_of_wording() {
     assert!(problems.is_empty(), "{} messages:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// Every code is shown by a case that is named after it and reports it.
+/// Every code is shown by a case that is named after it, and a case that is named after a code reports it.
 #[test]
-fn every_code_has_a_case() {
+fn cases_and_codes_agree() {
     let cases: Vec<PathBuf> = folders(&root()).iter().flat_map(|stage| folders(stage)).collect();
-    let is_shown = |code: &&str| {
-        cases.iter().any(|case| {
-            let output = fs::read_to_string(case.join("out.txt")).unwrap_or_default();
-            name(case).starts_with(&format!("{code}-")) && output.contains(&format!("[{code}]"))
-        })
-    };
-    let missing: BTreeSet<_> =
-        Code::ALL.into_iter().map(Code::as_str).filter(|code| !is_shown(code)).collect();
+    let mut missing: BTreeSet<_> = Code::ALL.into_iter().map(Code::as_str).collect();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let first = name(case).split('-').next().unwrap_or_default();
+        let output = fs::read_to_string(case.join("out.txt")).unwrap_or_default();
+        let says_error = output.contains("error[");
+        let agrees = match first {
+            "good" => !says_error,
+            "many" | "broken" => says_error,
+            code => {
+                missing.remove(code);
+                Code::ALL.iter().any(|one| one.as_str() == code) && output.contains(&format!("[{code}]"))
+            }
+        };
+        if !agrees {
+            wrong.push(name(case).to_owned());
+        }
+    }
+    assert!(wrong.is_empty(), "cases that do not show what their names say: {wrong:?}");
     assert!(missing.is_empty(), "no case in tests/golden shows {missing:?}");
 }

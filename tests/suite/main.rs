@@ -7,8 +7,12 @@
     reason = "tests read files and fail loudly"
 )]
 
+#[cfg(feature = "cli")]
+mod commands;
 mod docs;
+mod fixes;
 mod golden;
+mod pages;
 mod syntax;
 mod tidy;
 mod values;

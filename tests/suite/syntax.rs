@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cachelang::diag::{self, Diagnostic, render};
+use cachelang::diag::{self, Diagnostic, fix, render};
 use cachelang::source::{SourceMap, Span};
 use cachelang::syntax::{self, ast};
 use proptest::prelude::*;
@@ -39,12 +39,15 @@ fn check(text: &str) -> Vec<Diagnostic> {
         for label in labels {
             assert!(is_inside(label.span), "{:?} in {text:?}", label);
         }
+        let id = diagnostic.primary.span.file;
+        let fixed = fix::fix(&sources, id, std::slice::from_ref(diagnostic));
+        assert_eq!(fixed.is_none(), diagnostic.edits.is_empty(), "{diagnostic:?} in {text:?}");
         assert!(!diagnostic.message.contains('\n'), "{:?}", diagnostic.message);
     }
     for item in &file.items {
         assert!(is_inside(item.span), "{item:?} in {text:?}");
     }
-    let style = render::Style { color: true, width: 80, unicode: true };
+    let style = render::Style { color: true, width: 80, ..render::Style::PLAIN };
     let shown = render::human(&sources, &diagnostics, style);
     assert_eq!(shown.is_empty(), diagnostics.is_empty());
     for line in render::json(&sources, &diagnostics).lines() {

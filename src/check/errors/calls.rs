@@ -4,7 +4,7 @@ use super::{a, quoted, suggest};
 use crate::check::calls::{CACHE_METHODS, CacheSignature};
 use crate::check::functions::Function;
 use crate::check::types::Type;
-use crate::diag::{Code, Diagnostic, similar};
+use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::Name;
@@ -30,6 +30,7 @@ pub(in crate::check) fn unknown_function(name: &str, span: Span) -> Diagnostic {
     let known: Vec<_> = Function::ALL.iter().map(|(name, _)| *name).collect();
     let diagnostic =
         Diagnostic::new(Code::UnknownName, format!("no function named `{name}`"), span, "unknown function");
+    let diagnostic = diagnostic.with_edit_if(span, only_similar(name, known.iter().copied()));
     match similar(name, known.iter().copied()) {
         Some(found) => diagnostic.with_help(format!("a function with a similar name exists: `{found}`")),
         None => diagnostic.with_help(format!("functions: {}", quoted(known))),
@@ -146,7 +147,9 @@ pub(in crate::check) fn unnamed_cache_argument(
             .with_help("write `cache.inline()`"),
         "gha" => diagnostic.with_help(format!("write `scope = {}`", source.unwrap_or("\"…\""))),
         "s3" => diagnostic.with_help(format!("write `bucket = {}`", source.unwrap_or("\"…\""))),
-        _ => diagnostic.with_help(format!("write `mode = {}`", source.unwrap_or("\"max\""))),
+        _ => diagnostic
+            .with_help(format!("write `mode = {}`", source.unwrap_or("\"max\"")))
+            .with_edit(span.before(), "mode = "),
     }
 }
 

@@ -65,7 +65,8 @@ pub(in crate::check) fn type_mismatch(
             found.span,
             "a single value",
         )
-        .with_help(format!("write `[{}]`", source.unwrap_or("…")));
+        .with_help(format!("write `[{}]`", source.unwrap_or("…")))
+        .with_edit_if(found.span, source.map(|source| format!("[{source}]")));
     }
     let headline = format!("{} must be `{want}`, found `{have}`", words(subject));
     let diagnostic = Diagnostic::new(Code::TypeMismatch, headline, found.span, this_is);
@@ -129,10 +130,18 @@ fn with_rewrite(
         }
         _ => None,
     };
-    match help {
-        Some(help) => diagnostic.with_help(help),
-        None => diagnostic,
-    }
+    // Of a mixed list it may be the first item that is wrong; a duration may be meant to be one.
+    let is_certain = diagnostic.code != Code::MixedList
+        && match want {
+            Type::String => !matches!(found.kind, ExprKind::Duration(_) | ExprKind::Size(_)),
+            Type::Bool | Type::Int => matches!(found.kind, ExprKind::String(_)),
+            _ => false,
+        };
+    let Some(help) = help else { return diagnostic };
+    // The very code that the help tells to write, if it is the same value in the other type.
+    let code = help.strip_prefix("write `").and_then(|code| code.strip_suffix('`'));
+    let code = code.filter(|code| is_certain && !code.contains('`')).map(str::to_owned);
+    diagnostic.with_help(help).with_edit_if(found.span, code)
 }
 
 pub(in crate::check) fn maybe_unset(

@@ -4,11 +4,18 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::printable::{printable, printable_json};
 use super::severity_word;
-use crate::diag::{Diagnostic, Label};
+use crate::diag::{Diagnostic, Edit, Label};
 use crate::source::{SourceMap, Span};
 
-/// One JSON object a line for each diagnostic. Lines and columns are 1-based, columns count characters.
+/// One JSON object a line for each diagnostic: `code`, `severity` (`error`, `warning`), `headline`, where it is,
+/// `label`, `labels`, `notes`, `help`, `edits` and `url`.
+///
+/// A place is `file`, `line`, `column`, `offset` and an `end` with the last three. Lines and columns are 1-based and
+/// columns count characters; `offset` counts bytes from 0, behind a byte order mark. `labels` are places with a
+/// `text`; `edits` are places with the `replacement` of what they cover, and are meant to be applied together. `url`
+/// is the path of the page about the code in cachelang's repository.
 pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
     let mut output = String::new();
     for diagnostic in diagnostics {
@@ -21,11 +28,12 @@ pub fn json(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
             ("labels", diagnostic.secondary.iter().map(|one| label(sources, one)).collect()),
             ("notes", json!(diagnostic.notes)),
             ("help", json!(diagnostic.help)),
-            ("edits", json!([])),
+            ("edits", diagnostic.edits.iter().map(|one| edit(sources, one)).collect()),
+            ("url", json!(diagnostic.code.url())),
         ] {
             object.insert(key.to_owned(), value);
         }
-        let _ = writeln!(output, "{}", Value::Object(object));
+        let _ = writeln!(output, "{}", printable_json(&Value::Object(object).to_string()));
     }
     output
 }
@@ -37,7 +45,9 @@ fn place(sources: &SourceMap, span: Span) -> serde_json::Map<String, Value> {
     object.insert("file".to_owned(), json!(file.name()));
     object.insert("line".to_owned(), json!(start.line));
     object.insert("column".to_owned(), json!(start.column));
-    object.insert("end".to_owned(), json!({ "line": end.line, "column": end.column }));
+    object.insert("offset".to_owned(), json!(span.start));
+    let end = json!({ "line": end.line, "column": end.column, "offset": span.end });
+    object.insert("end".to_owned(), end);
     object
 }
 
@@ -47,21 +57,28 @@ fn label(sources: &SourceMap, label: &Label) -> Value {
     Value::Object(object)
 }
 
-/// Workflow commands that annotate the lines of a pull request.
+fn edit(sources: &SourceMap, edit: &Edit) -> Value {
+    let mut object = place(sources, edit.span);
+    object.insert("replacement".to_owned(), json!(edit.replacement));
+    Value::Object(object)
+}
+
+/// Workflow commands that annotate the lines of a pull request. GitHub takes the names of files as relative to the
+/// root of the repository, so the files must have been given such names.
 pub fn github(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
     let mut output = String::new();
     for diagnostic in diagnostics {
         let span = diagnostic.primary.span;
         let file = sources.file(span.file);
         let position = file.position(span.start);
-        let mut body = vec![diagnostic.message.clone()];
-        body.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
-        body.extend(diagnostic.help.iter().map(|help| format!("help: {help}")));
+        let mut body = vec![printable(&diagnostic.message).into_owned()];
+        body.extend(diagnostic.notes.iter().map(|note| format!("note: {}", printable(note))));
+        body.extend(diagnostic.help.iter().map(|help| format!("help: {}", printable(help))));
         let _ = writeln!(
             output,
             "::{} file={},line={},col={},title={}::{}",
             severity_word(diagnostic.severity()),
-            escape(file.name(), true),
+            escape(&printable(file.name()), true),
             position.line,
             position.column,
             diagnostic.code,
@@ -71,8 +88,8 @@ pub fn github(sources: &SourceMap, diagnostics: &[Diagnostic]) -> String {
     output
 }
 
-/// Workflow commands end at a line break; properties also at `:` and `,`.
+/// Workflow commands end at a line break; properties also at `:` and `,`. The lines themselves are printable.
 fn escape(text: &str, property: bool) -> String {
-    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let text = text.replace('%', "%25").replace('\n', "%0A");
     if property { text.replace(':', "%3A").replace(',', "%2C") } else { text }
 }

@@ -7,8 +7,8 @@ use miette::{
     SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
 };
 
-use super::Style;
 use super::window::Window;
+use super::{Style, printable};
 use crate::diag::{Label, Severity};
 use crate::source::{SourceFile, SourceMap};
 
@@ -26,7 +26,7 @@ pub(super) fn draw(
     let shown = labels.iter().enumerate().map(|(index, label)| {
         let range = window.translate(label.span.range());
         let span = SourceSpan::from((range.start, range.len()));
-        let text = Some(label.text.clone());
+        let text = Some(printable(&label.text).into_owned());
         if index == 0 {
             LabeledSpan::new_primary_with_span(text, span)
         } else {
@@ -112,7 +112,7 @@ impl SourceCode for Source<'_> {
         let read = text.get(..contents.span().offset()).unwrap_or_default();
         let column = read.rsplit('\n').next().map_or(0, |line| line.chars().count());
         Ok(Box::new(MietteSpanContents::new_named(
-            self.file.name().to_owned(),
+            printable(self.file.name()).into_owned(),
             contents.data(),
             *contents.span(),
             self.window.first_line + contents.line(),

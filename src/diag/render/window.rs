@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::printable::is_obeyed;
 use crate::diag::Label;
 use crate::source::SourceFile;
 
@@ -66,7 +67,7 @@ impl Window {
             kept -= 1;
         }
         let start = self.text.len();
-        self.text.extend(content.get(..kept).unwrap_or_default().chars().map(printable));
+        self.text.extend(content.get(..kept).unwrap_or_default().chars().map(same_length));
         if kept < content.len() {
             self.text.push('…');
         }
@@ -88,12 +89,8 @@ impl Window {
 }
 
 /// The character itself, or one with as many bytes if a terminal would obey it: offsets stay what they are.
-fn printable(character: char) -> char {
-    let obeyed = (character.is_control() && character != '\t')
-        || matches!(
-            character,
-            '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        );
+fn same_length(character: char) -> char {
+    let obeyed = character != '\t' && is_obeyed(character);
     match character.len_utf8() {
         _ if !obeyed => character,
         1 => '?',

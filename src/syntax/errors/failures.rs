@@ -1,6 +1,6 @@
 //! Messages about what the grammar could not read.
 
-use crate::diag::{Code, Diagnostic, similar};
+use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::source::Span;
 
 /// The fallback: at most four alternatives.
@@ -54,7 +54,9 @@ pub(in crate::syntax) fn unknown_block(word: &str, span: Span) -> Diagnostic {
         span,
         "unknown block",
     );
-    match similar(word, ["stage", "pre", "post", "cache", "lifecycle", "tls"]) {
+    let known = ["stage", "pre", "post", "cache", "lifecycle", "tls"];
+    let diagnostic = diagnostic.with_edit_if(span, only_similar(word, known));
+    match similar(word, known) {
         Some(block) => diagnostic.with_help(format!("a block with a similar name exists: `{block}`")),
         None => diagnostic,
     }
@@ -80,6 +82,15 @@ pub(in crate::syntax) fn unquoted_argument(text: &str, span: Span) -> Diagnostic
         "text is written as a string",
     )
     .with_help(format!("write `\"{text}\"`"))
+    .with_edit_if(span, is_argument(text).then(|| format!("\"{text}\"")))
+}
+
+/// Whether a text is certainly one word of a command: a path or a flag.
+fn is_argument(text: &str) -> bool {
+    let starts = ["./", "../", "/", "--", "-"].iter().any(|start| {
+        text.strip_prefix(start).is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_alphanumeric()))
+    });
+    starts && text.chars().all(|one| one.is_ascii_alphanumeric() || "./_-=@:+".contains(one))
 }
 
 pub(in crate::syntax) fn for_needs_value(span: Span) -> Diagnostic {
@@ -95,6 +106,7 @@ pub(in crate::syntax) fn for_needs_value(span: Span) -> Diagnostic {
 pub(in crate::syntax) fn single_operator(operator: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnexpectedToken, format!("`{operator}` is not an operator"), span, "write it twice")
         .with_help(format!("write `{operator}{operator}`"))
+        .with_edit(span, operator.repeat(2))
 }
 
 /// `sh "a" && sh "b"`

@@ -1,8 +1,10 @@
 //! E0001 to E0014: strings, comments, characters, brackets.
 
+use std::ops::Range;
+
 use super::slice;
 use crate::diag::{Code, Diagnostic};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 /// `more` says whether other strings stand before it on the line.
 pub(in crate::syntax) fn unterminated_string(span: Span, more: bool) -> Diagnostic {
@@ -35,9 +37,15 @@ pub(in crate::syntax) fn unterminated_multiline(opening: Span, item: Option<Span
 }
 
 /// `content` is what stands between the quotes, if they are closed.
-pub(in crate::syntax) fn single_quotes(span: Span, content: Option<&str>) -> Diagnostic {
-    let diagnostic = Diagnostic::new(Code::SingleQuotes, "strings use double quotes", span, "single-quoted");
+pub(in crate::syntax) fn single_quotes(text: &str, span: Span, content: Option<&str>) -> Diagnostic {
+    // Beside a letter it may be an apostrophe, and `${` is text in single quotes elsewhere.
+    let apart = !touches_word(text, span);
+    let sure = content.filter(|content| apart && !content.contains(['\\', '`']) && !content.contains("${"));
+    let double = sure.map(|content| format!("\"{}\"", content.replace('"', "\\\"")));
+    let diagnostic = Diagnostic::new(Code::SingleQuotes, "strings use double quotes", span, "single-quoted")
+        .with_edit_if(span, double.as_deref());
     match content {
+        Some(_) if let Some(double) = double => diagnostic.with_help(format!("write `{double}`")),
         Some(content) if !content.contains(['"', '\\']) => {
             diagnostic.with_help(format!("write `\"{content}\"`"))
         }
@@ -48,13 +56,52 @@ pub(in crate::syntax) fn single_quotes(span: Span, content: Option<&str>) -> Dia
 
 pub(in crate::syntax) fn foreign_comment(text: &str, span: Span) -> Diagnostic {
     let marker = slice(text, span);
-    Diagnostic::new(
+    let diagnostic = Diagnostic::new(
         Code::ForeignComment,
         format!("`{marker}` does not start a comment"),
         span,
         "use `#` here",
     )
-    .with_help("comments start with `#` and run to the end of the line")
+    .with_help("comments start with `#` and run to the end of the line");
+    let before = text.get(..span.range().start).unwrap_or_default();
+    let is_sure = match marker {
+        "//" | "/*" => before.is_empty() || before.ends_with([' ', '\t', '\n']),
+        // Behind something it may be an argument of a command.
+        _ => before
+            .trim_end_matches([' ', '\t'])
+            .rsplit_once('\n')
+            .map_or(before, |(_, line)| line)
+            .trim()
+            .is_empty(),
+    };
+    match (is_sure, marker) {
+        (true, "/*") => match closed_comment(text.get(span.range().end..).unwrap_or_default()) {
+            Some(closer) => {
+                let range = span.range().end + closer.start..span.range().end + closer.end;
+                diagnostic.with_edit(span, "#").with_edit(Span::new(span.file, range), "")
+            }
+            None => diagnostic,
+        },
+        (true, _) => diagnostic.with_edit(span, "#"),
+        (false, _) => diagnostic,
+    }
+}
+
+/// Where the `*/` of a comment stands, with the blanks around it, if nothing else follows on the line.
+fn closed_comment(text: &str) -> Option<Range<usize>> {
+    // A line may be full of comments, and is not read to its end for each.
+    const LONGEST: usize = 400;
+    let end = text.bytes().take(LONGEST).position(|byte| byte == b'\n');
+    let line = text.get(..end.or((text.len() < LONGEST).then_some(text.len()))?)?;
+    let comment = line.trim_end().strip_suffix("*/").filter(|comment| !comment.contains("*/"))?;
+    Some(comment.trim_end().len()..line.trim_end().len())
+}
+
+/// Whether a letter, a digit or `_` stands directly beside a span.
+fn touches_word(text: &str, span: Span) -> bool {
+    let is_word = |one: char| one.is_alphanumeric() || one == '_';
+    text.get(..span.range().start).is_some_and(|before| before.ends_with(is_word))
+        || text.get(span.range().end..).is_some_and(|after| after.starts_with(is_word))
 }
 
 /// Blanks that are not: they can be read as a space after they are reported.
@@ -62,7 +109,7 @@ pub(in crate::syntax) fn is_blank_look_alike(character: char) -> bool {
     matches!(character, '\u{a0}' | '\u{2000}'..='\u{200d}' | '\u{202f}' | '\u{3000}' | '\u{feff}')
 }
 
-pub(in crate::syntax) fn unexpected_character(character: char, span: Span) -> Diagnostic {
+pub(in crate::syntax) fn unexpected_character(text: &str, character: char, span: Span) -> Diagnostic {
     let code = u32::from(character);
     let shown = match character {
         _ if is_blank_look_alike(character) => format!("unexpected character U+{code:04X}"),
@@ -94,10 +141,88 @@ pub(in crate::syntax) fn unexpected_character(character: char, span: Span) -> Di
         },
     };
     let diagnostic = Diagnostic::new(Code::UnexpectedCharacter, shown, span, label);
+    let diagnostic = plain_characters(diagnostic, text, character, span);
     match help {
         Some(help) => diagnostic.with_help(help),
         None => diagnostic,
     }
+}
+
+/// `"${f(\"x\")}"`: the backslashes of a string in a hole.
+pub(in crate::syntax) fn escaped_quotes_in_hole(text: &str, [first, second]: [Span; 2]) -> Diagnostic {
+    let content = text.get(first.range().end + 1..second.range().start).unwrap_or_default();
+    let help = if content.contains('`') || content.chars().count() > 40 {
+        "remove both backslashes".to_owned()
+    } else {
+        format!("write `\"{content}\"`, without backslashes")
+    };
+    Diagnostic::new(
+        Code::UnexpectedCharacter,
+        "unexpected `\\` inside `${ }`",
+        first,
+        "quotes inside a hole need no backslash",
+    )
+    .with_help(help)
+    .with_edit(first, "")
+    .with_edit(second, "")
+}
+
+/// Text that is UTF-16, or was before each wrong byte became U+FFFD.
+pub(in crate::syntax) fn utf_16(file: FileId, text: &str) -> Option<Diagnostic> {
+    let start: Vec<char> = text.chars().take(64).collect();
+    // The mark of UTF-16 is two bytes that never stand in UTF-8; without it, every second byte of ASCII is NUL.
+    let has_mark = start.starts_with(&['\u{fffd}', '\u{fffd}']) && start.contains(&'\0');
+    let zeros = |parity: usize| {
+        let mut half = start.iter().skip(parity).step_by(2).peekable();
+        half.peek().is_some() && half.all(|one| *one == '\0')
+    };
+    if !has_mark && !zeros(0) && !zeros(1) {
+        return None;
+    }
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let diagnostic = Diagnostic::new(
+        Code::ControlCharacter,
+        "the file is UTF-16, not UTF-8",
+        Span::new(file, 0..first),
+        "two bytes for each character",
+    );
+    Some(
+        diagnostic
+            .with_help("save the file as UTF-8, or convert it: `iconv -f UTF-16 -t UTF-8 .cachefile > new`"),
+    )
+}
+
+/// Adds the ASCII that is meant, where it is certain.
+fn plain_characters(diagnostic: Diagnostic, text: &str, character: char, span: Span) -> Diagnostic {
+    let rest = text.get(span.range().start..).unwrap_or_default();
+    let quotes: &[char] = match character {
+        '“' | '”' | '„' | '＂' => &['“', '”', '„', '＂'],
+        '‘' | '’' | '‚' => &['‘', '’', '‚'],
+        '\u{200b}'..='\u{200d}' | '\u{feff}' => return diagnostic.with_edit(span, ""),
+        _ if is_blank_look_alike(character) => {
+            let run = rest.find(|one| one != character).unwrap_or(rest.len());
+            let count = rest.get(..run).map_or(1, |run| run.chars().count());
+            let start = span.range().start;
+            return diagnostic.with_edit(Span::new(span.file, start..start + run), " ".repeat(count));
+        }
+        '\u{ff01}'..='\u{ff5e}' => {
+            let ascii = char::from_u32(u32::from(character) - 0xfee0).map(String::from);
+            return diagnostic.with_edit_if(span, ascii);
+        }
+        _ => return diagnostic.with_edit_if(span, latin_look_alike(character).map(String::from)),
+    };
+    // Both quotes of the string, or none: half a string swallows the rest of its line.
+    let line = rest.lines().next().unwrap_or_default();
+    let Some(content) = line.get(character.len_utf8()..) else { return diagnostic };
+    let Some((content, closer)) = content.find(quotes).and_then(|at| content.split_at_checked(at)) else {
+        return diagnostic;
+    };
+    let closer = closer.chars().next().map_or(0, char::len_utf8);
+    if content.contains(['"', '\\', '\'']) || content.contains("${") {
+        return diagnostic;
+    }
+    let start = span.range().end + content.len();
+    diagnostic.with_edit(span, "\"").with_edit(Span::new(span.file, start..start + closer), "\"")
 }
 
 fn typographic(ascii: char) -> (String, Option<String>) {
@@ -298,7 +423,8 @@ pub(in crate::syntax) fn unsupported_version(version: &str, span: Span) -> Diagn
     .with_help("install a newer cachelang, or write `cachelang 1`")
 }
 
-pub(in crate::syntax) fn missing_version(first: Span) -> Diagnostic {
+pub(in crate::syntax) fn missing_version(text: &str, first: Span) -> Diagnostic {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
     Diagnostic::new(
         Code::MissingVersion,
         "the language version is missing",
@@ -306,4 +432,5 @@ pub(in crate::syntax) fn missing_version(first: Span) -> Diagnostic {
         "expected `cachelang 1` before this",
     )
     .with_help("write `cachelang 1` as the first line")
+    .with_edit(Span::new(first.file, 0..0), format!("cachelang 1{newline}{newline}"))
 }

@@ -1,7 +1,7 @@
 //! Messages about waves: steps, stages and their options.
 
 use super::{alternatives, similar_name};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, only_similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
 use crate::syntax::lower::{Place, PlaceKind};
@@ -70,6 +70,17 @@ pub(in crate::syntax) fn missing_argument(word: &str, keyword: Span) -> Diagnost
     .with_help(format!("write `{example}`"))
 }
 
+/// `run ""`
+pub(in crate::syntax) fn empty_program(string: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingStepArgument,
+        "`run` needs a program, not an empty string",
+        string,
+        "names no program",
+    )
+    .with_help("write `run \"pytest\" \"-q\"`")
+}
+
 pub(in crate::syntax) fn promote_without_to(image: &str, keyword: Span, end: Span) -> Diagnostic {
     Diagnostic::new(
         Code::MissingStepArgument,
@@ -90,7 +101,9 @@ pub(in crate::syntax) fn comma_between_arguments(word: &str, comma: Span) -> Dia
         "run" => ("arguments are separated by blanks", "remove this `,`"),
         _ => ("one string is enough", "write one string"),
     };
-    Diagnostic::new(Code::UnexpectedToken, format!("unexpected `,` in `{word}`"), comma, rule).with_help(help)
+    Diagnostic::new(Code::UnexpectedToken, format!("unexpected `,` in `{word}`"), comma, rule)
+        .with_help(help)
+        .with_edit_if(comma, (word == "run").then_some(""))
 }
 
 pub(in crate::syntax) fn one_argument(word: &str, extra: Span) -> Diagnostic {
@@ -128,6 +141,7 @@ pub(in crate::syntax) fn unknown_step(word: &Name, place: &Place) -> Diagnostic 
         "unknown step",
     )
     .with_help(help)
+    .with_edit_if(word.span, only_similar(&word.value, known))
 }
 
 pub(in crate::syntax) fn unknown_wave_block(word: &Name, place: &Place) -> Diagnostic {
@@ -138,6 +152,7 @@ pub(in crate::syntax) fn unknown_wave_block(word: &Name, place: &Place) -> Diagn
         word.span,
         "unknown block",
     );
+    let diagnostic = diagnostic.with_edit_if(word.span, only_similar(&word.value, known.iter().copied()));
     match similar_name("a block", &word.value, known) {
         Some(help) => diagnostic.with_help(help),
         None if place.kind == PlaceKind::Wave => {
@@ -194,4 +209,5 @@ pub(in crate::syntax) fn colon_after_step(word: &str, colon: Span, source: Optio
         "remove this",
     )
     .with_help(format!("write `{word} {}`", source.unwrap_or("…")))
+    .with_edit(colon, "")
 }

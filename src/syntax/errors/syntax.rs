@@ -1,7 +1,7 @@
 //! E0101 to E0115: items, attributes, blocks and steps.
 
 use super::steps::{STEPS, step_at_top_level};
-use crate::diag::{Code, Diagnostic, similar};
+use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::source::Span;
 use crate::syntax::ast::Name;
 use crate::syntax::scan::ITEM_KEYWORDS;
@@ -52,6 +52,7 @@ pub(in crate::syntax) fn unknown_item(word: &Name, name: Option<&Name>, rest: &s
         "import" | "use" => Some("include"),
         _ => None,
     };
+    let mut meant = None;
     let help = if let Some(keyword) = foreign {
         match name {
             Some(name) => format!("write `{keyword} {}`", name.value),
@@ -59,13 +60,14 @@ pub(in crate::syntax) fn unknown_item(word: &Name, name: Option<&Name>, rest: &s
         }
     } else {
         let known = ITEM_KEYWORDS.into_iter().chain(["include", "cachelang"]);
+        meant = only_similar(text, known.clone());
         match similar(text, known) {
             Some(keyword) => format!("a keyword with a similar name exists: `{keyword}`"),
             None => "items start with `param`, `let`, `secret`, `registry`, `repository`, `image` or `wave`"
                 .to_owned(),
         }
     };
-    Some(diagnostic.with_help(help))
+    Some(diagnostic.with_help(help).with_edit_if(word.span, meant))
 }
 
 fn not_an_item(word: &Name) -> Diagnostic {
@@ -140,6 +142,8 @@ pub(in crate::syntax) fn quoted_name(keyword: &str, text: &str, span: Span) -> D
         "names are not quoted",
     )
     .with_help(format!("write `{keyword} {name}`"))
+    // Another name than the text may be one that its uses do not have.
+    .with_edit_if(span, (name == text).then_some(name))
 }
 
 pub(in crate::syntax) fn dashed_name(name: &str, span: Span) -> Diagnostic {
@@ -155,6 +159,17 @@ pub(in crate::syntax) fn reserved_name(name: &Name) -> Diagnostic {
         "cannot be declared",
     )
     .with_help(format!("choose another name, such as `{}_`", name.value))
+}
+
+/// `wave after { … }`
+pub(in crate::syntax) fn reserved_header(word: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{word}` cannot be the name of a block"),
+        span,
+        "has a meaning of its own here",
+    )
+    .with_help(format!("choose another name, such as `{word}_`"))
 }
 
 pub(in crate::syntax) fn missing_name(word: &str, keyword: Span) -> Diagnostic {
@@ -223,6 +238,10 @@ pub(in crate::syntax) fn missing_equals(name: &Name, value: Option<&str>, at: Op
         at.unwrap_or(name.span),
         if at.is_some() { "expected `=` before this" } else { "has no value" },
     );
+    let diagnostic = match at {
+        Some(at) => diagnostic.with_edit(at.before(), "= "),
+        None => diagnostic,
+    };
     diagnostic.with_help(format!("write `{text} = {}`", value.unwrap_or("…")))
 }
 
@@ -234,6 +253,7 @@ pub(in crate::syntax) fn expected_equals_before_map(name: &str, open: Span) -> D
         "expected `=` before this",
     )
     .with_help(format!("write `{name} = {{ … }}`"))
+    .with_edit(open.before(), "= ")
 }
 
 pub(in crate::syntax) fn missing_value(name: &str, sign: Span) -> Diagnostic {
@@ -273,6 +293,7 @@ pub(in crate::syntax) fn semicolon(span: Span, members: &str, separator: &str) -
         format!("expected {separator}"),
     )
     .with_help("write `,`; only steps are separated by `;`")
+    .with_edit(span, ",")
 }
 
 /// A word or value behind a complete value. None if the value before it was reported for the same reason.
@@ -297,6 +318,12 @@ pub(in crate::syntax) fn value_after_value(before: &str, found: &str, span: Span
         )
         .with_help("put it on its own line, or join values with an operator"),
     )
+}
+
+/// Adds the removal of the blanks in front of a unit.
+pub(in crate::syntax) fn without_blanks(diagnostic: Diagnostic, blanks: Span) -> Diagnostic {
+    let is_unit = diagnostic.code == Code::MalformedNumber;
+    diagnostic.with_edit_if(blanks, is_unit.then_some(""))
 }
 
 fn quoted(source: &str) -> String {
@@ -334,11 +361,16 @@ pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic 
         "shm-size" => Some("write `shm_size`"),
         _ => None,
     };
+    let meant = match help {
+        Some(help) => help.strip_prefix("write `").and_then(|name| name.strip_suffix('`')).map(str::to_owned),
+        None => Some(name.replace('-', "_")),
+    };
     let label = match help {
         Some(_) => "names use `_`, and this is `docker-bake` syntax",
         None => "names use `_`",
     };
     Diagnostic::new(Code::NotAnAttributeName, format!("`{name}` is not an attribute name"), span, label)
+        .with_edit_if(span, meant)
         .with_help(help.map_or_else(|| format!("write `{}`", name.replace('-', "_")), str::to_owned))
 }
 
@@ -367,11 +399,13 @@ pub(in crate::syntax) fn dashed_key(name: &str, span: Span) -> Diagnostic {
         "a key with `-` is quoted",
     )
     .with_help(format!("write `\"{name}\"`"))
+    .with_edit(span, format!("\"{name}\""))
 }
 
 pub(in crate::syntax) fn quoted_attribute(name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::QuotedName, format!("attribute `{name}` is quoted"), span, "names are not quoted")
         .with_help(format!("write `{name}`"))
+        .with_edit_if(span, (word_from(name) == name).then_some(name))
 }
 
 pub(in crate::syntax) fn hole_in_key(span: Span) -> Diagnostic {
@@ -391,4 +425,5 @@ pub(in crate::syntax) fn map_not_block(name: &str, open: Span) -> Diagnostic {
         "expected `=` before this",
     )
     .with_help(format!("write `{name} = {{ … }}`"))
+    .with_edit(open.before(), "= ")
 }

@@ -20,26 +20,37 @@ pub(in crate::syntax) fn malformed_number(source: &str, problem: &NumberProblem,
     let units = "numbers are whole; durations end in `ms`, `s`, `m`, `h` or `d`";
     match problem {
         NumberProblem::Version => {
-            new("versions are strings").with_note(units).with_help(format!("write `\"{source}\"`"))
+            let text = format!("\"{source}\"");
+            new("versions are strings")
+                .with_note(units)
+                .with_help(format!("write `{text}`"))
+                .with_edit(span, text)
         }
         NumberProblem::Fraction(whole) => {
             new("durations are whole numbers").with_note(units).with_help(format!("write `{whole}`"))
         }
         NumberProblem::Unit(written) => new("not a unit")
             .with_note("durations end in `ms`, `s`, `m`, `h` or `d`, sizes in `KiB`, `MiB`, `GiB` or `TiB`")
-            .with_help(format!("write `{written}`")),
+            .with_help(format!("write `{written}`"))
+            .with_edit_if(span, is_same_unit(source, written).then_some(written.as_str())),
         NumberProblem::UnknownUnit => new("letters follow the number")
             .with_note("durations end in `ms`, `s`, `m`, `h` or `d`, sizes in `KiB`, `MiB`, `GiB` or `TiB`")
             .with_help(format!("write `\"{source}\"` if this is a string")),
         NumberProblem::Underscore(digits) => {
-            new("numbers have no `_`").with_help(format!("write `{digits}`"))
+            new("numbers have no `_`").with_help(format!("write `{digits}`")).with_edit(span, digits.as_str())
         }
         NumberProblem::LeadingZero => new("numbers do not start with 0")
             .with_note("an account ID is a string, because it can start with 0")
-            .with_help(format!("write `\"{source}\"`")),
+            .with_help(format!("write `\"{source}\"`"))
+            .with_edit_if(span, (source.len() == 12).then(|| format!("\"{source}\""))),
         NumberProblem::TooLarge => new("too large").with_note("numbers fit into 64 bits"),
         NumberProblem::Negative => new("durations and sizes are not negative").with_help("remove the `-`"),
     }
+}
+
+/// Whether the unit that is written can mean no other: `64MB` is not 64 MiB everywhere, and `5M` may be minutes.
+fn is_same_unit(source: &str, written: &str) -> bool {
+    written.ends_with(['s', 'm', 'h', 'd']) || source.ends_with('i')
 }
 
 /// `5 m`
@@ -66,12 +77,24 @@ pub(in crate::syntax) fn unknown_escape(escape: &str, span: Span) -> Diagnostic 
             diagnostic.with_help("a character number has 1 to 6 hexadecimal digits, up to `\\u{10ffff}`")
         }
         "\\r" | "\\0" | "\\e" => diagnostic.with_help("write `\\u{…}` with the number of the character"),
-        "\\'" => diagnostic.with_help("write `'`; it needs no escape"),
+        "\\'" => diagnostic.with_help("write `'`; it needs no escape").with_edit(span, "'"),
         "\\" => {
             diagnostic.with_help("a string cannot go on in the next line; use `\"\"\"` for several lines")
         }
         _ => diagnostic.with_help("write `\\\\` for a backslash, or use `/` in paths"),
     }
+}
+
+/// `\u{0}`
+pub(in crate::syntax) fn nul_escape(escape: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnknownEscape,
+        format!("NUL character `{escape}` in string"),
+        span,
+        "a NUL character cannot be used",
+    )
+    .with_note("no command takes an argument with this character, and no registry a name")
+    .with_help("remove it")
 }
 
 pub(in crate::syntax) fn empty_hole(span: Span) -> Diagnostic {
@@ -82,6 +105,7 @@ pub(in crate::syntax) fn empty_hole(span: Span) -> Diagnostic {
 pub(in crate::syntax) fn unquoted_tag(repository: &str, tag: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnquotedTag, format!("tag `{tag}` must be quoted"), span, "not a name")
         .with_help(format!("write `{repository}:\"{tag}\"`"))
+        .with_edit(span, format!("\"{tag}\""))
 }
 
 pub(in crate::syntax) fn spaced_tag(repository: &str, tag: &str, colon: Span) -> Diagnostic {
@@ -92,6 +116,7 @@ pub(in crate::syntax) fn spaced_tag(repository: &str, tag: &str, colon: Span) ->
         "no blanks around this",
     )
     .with_help(format!("write `{repository}:{tag}` without the space"))
+    .with_edit(colon, ":")
 }
 
 pub(in crate::syntax) fn named_argument_colon(name: &str, value: &str, colon: Span) -> Diagnostic {
@@ -102,6 +127,7 @@ pub(in crate::syntax) fn named_argument_colon(name: &str, value: &str, colon: Sp
         "named arguments use `=`",
     )
     .with_help(format!("write `{name} = {value}`"))
+    .with_edit(colon, " =")
 }
 
 pub(in crate::syntax) fn chained_comparison(operator: &str, span: Span) -> Diagnostic {
@@ -131,7 +157,11 @@ pub(in crate::syntax) fn stray_dollar(span: Span) -> Diagnostic {
 
 pub(in crate::syntax) fn terraform_prefix(prefix: &Name, field: &str) -> Diagnostic {
     let source = format!("{}.{field}", prefix.value);
-    foreign(&source, prefix.span, "Terraform syntax").with_help(format!("write `{field}`"))
+    let range = prefix.span.range();
+    let with_dot = Span::new(prefix.span.file, range.start..range.end + 1);
+    foreign(&source, prefix.span, "Terraform syntax")
+        .with_help(format!("write `{field}`"))
+        .with_edit(with_dot, "")
 }
 
 pub(in crate::syntax) fn ternary(condition: &str, then: &str, otherwise: &str, span: Span) -> Diagnostic {
@@ -156,6 +186,7 @@ pub(in crate::syntax) fn word_operator(word: &str, span: Span) -> Diagnostic {
         "operators are signs",
     )
     .with_help(format!("write `{operator}`"))
+    .with_edit(span, operator)
 }
 
 /// A word that later versions may use, where a value is expected.

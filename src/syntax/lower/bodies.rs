@@ -123,7 +123,8 @@ impl<'a> Lower<'a> {
             let before = self.short(previous.span);
             let diagnostic = match gap.semicolon {
                 Some(semicolon) => errors::semicolon(semicolon, "map entries", "`,`"),
-                None => errors::missing_comma(self.first_token(start), before, "map entries", '}'),
+                None => errors::missing_comma(self.first_token(start), before, "map entries", '}')
+                    .with_edit(previous.span.after(), ","),
             };
             self.report(diagnostic);
             return true;
@@ -141,12 +142,14 @@ impl<'a> Lower<'a> {
         });
         let first = self.first_token(start);
         if is_step || has_sign {
-            self.report(errors::missing_separator(first, steps));
+            let separator = if steps { ";" } else { "," };
+            self.report(errors::missing_separator(first, steps).with_edit(previous.span.after(), separator));
             return true;
         }
         let before = self.slice(previous.span);
         let diagnostic = errors::value_after_value(before, self.slice(first), first);
-        self.diagnostics.extend(diagnostic);
+        let blanks = Span { start: previous.span.end, end: start.start, ..start };
+        self.diagnostics.extend(diagnostic.map(|one| errors::without_blanks(one, blanks)));
         false
     }
 

@@ -171,7 +171,8 @@ impl<'a> Lower<'a> {
             return (None, end);
         }
         if sign.as_rule() != Rule::equals {
-            self.report(errors::expected_equals(&key.value, sign.as_str(), sign_span, source));
+            let diagnostic = errors::expected_equals(&key.value, sign.as_str(), sign_span, source);
+            self.report(diagnostic.with_edit(sign_span, self.equals_for(sign_span)));
         }
         if place.kind == PlaceKind::Steps {
             self.report(steps::attribute_among_steps(&key, place));
@@ -187,10 +188,12 @@ impl<'a> Lower<'a> {
             if let Some(body) = inner.next().filter(|node| node.as_rule() == Rule::body)
                 && inner.next().is_none()
             {
-                if sign.as_rule() == Rule::equals {
-                    self.report(errors::block_not_value(&key.value, sign_span));
-                }
                 let end = self.span(&body);
+                if sign.as_rule() == Rule::equals {
+                    let diagnostic = errors::block_not_value(&key.value, sign_span);
+                    let up_to_brace = Span { start: key.span.end, end: end.start, ..end };
+                    self.report(diagnostic.with_edit(up_to_brace, " "));
+                }
                 return (Some(Member::Entry(Entry::Block(self.nested_block(key, body, height)))), end);
             }
         }

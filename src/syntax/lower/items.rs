@@ -99,7 +99,8 @@ impl<'a> Lower<'a> {
                 Rule::colon | Rule::colon_equals => {
                     sign = self.span(&node);
                     let text = name.as_ref().map_or(word, |name: &Name| name.value.as_str());
-                    self.report(errors::expected_equals(text, node.as_str(), sign, None));
+                    let diagnostic = errors::expected_equals(text, node.as_str(), sign, None);
+                    self.report(diagnostic.with_edit(sign, self.equals_for(sign)));
                 }
                 Rule::value => value = Some(self.value(node, 0)),
                 _ => {

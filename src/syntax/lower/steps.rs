@@ -74,6 +74,10 @@ impl<'a> Lower<'a> {
             self.report(errors::comma_between_arguments(word, *comma));
         }
         if word == "run" {
+            let is_empty = |kind: &ExprKind| matches!(kind, ExprKind::String(parts) if parts.is_empty());
+            if let Some(program) = parts.operands.first().filter(|program| is_empty(&program.kind)) {
+                self.report(errors::empty_program(program.span));
+            }
             return Some(StepKind::Run(parts.operands));
         }
         let mut operands = parts.operands.into_iter();
@@ -119,7 +123,8 @@ impl<'a> Lower<'a> {
         for (before, after) in operands.iter().zip(operands.iter().skip(1)) {
             if !self.gap(before.span, after.span).comma {
                 let previous = self.short(before.span);
-                self.report(errors::missing_operand_comma(self.first_token(after.span), previous));
+                let diagnostic = errors::missing_operand_comma(self.first_token(after.span), previous);
+                self.report(diagnostic.with_edit(before.span.after(), ","));
             }
         }
     }

@@ -53,6 +53,10 @@ impl<'a> Lower<'a> {
             "\\" => "\\",
             "$" => "$",
             other => {
+                if unicode(other) == Some('\0') {
+                    self.report(errors::nul_escape(source, span));
+                    return String::new();
+                }
                 if let Some(character) = unicode(other) {
                     return character.to_string();
                 }

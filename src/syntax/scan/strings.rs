@@ -147,7 +147,7 @@ impl Scanner<'_> {
         let line = self.text.get(start + 1..self.line_end(start)).unwrap_or_default();
         let content = line.find('\'').and_then(|end| line.get(..end));
         let end = start + 1 + content.map_or(0, |content| content.len() + 1);
-        self.report(errors::single_quotes(self.span(start..end), content));
+        self.report(errors::single_quotes(self.text, self.span(start..end), content));
         match content {
             Some(content) if !content.contains(['"', '\\', '$']) => {
                 self.result.patches.push(Patch { range: start..end, kind: PatchKind::DoubleQuotes });
@@ -171,6 +171,9 @@ impl Scanner<'_> {
     /// A character outside strings and comments that means nothing there.
     pub(super) fn unexpected(&mut self) {
         let Some(character) = self.rest().chars().next() else { return };
+        if character == '\\' && self.escaped_string() {
+            return;
+        }
         let range = self.at..self.at + character.len_utf8();
         self.at = range.end;
         if is_control(character) {
@@ -183,13 +186,35 @@ impl Scanner<'_> {
         }
         if self.reported_line != Some(self.line_start) {
             self.reported_line = Some(self.line_start);
-            self.report(errors::unexpected_character(character, self.span(range.clone())));
+            self.report(errors::unexpected_character(self.text, character, self.span(range.clone())));
         }
         if errors::is_blank_look_alike(character) {
             self.blank(range);
         } else {
             self.result.damage.push(range.start);
         }
+    }
+}
+
+impl Scanner<'_> {
+    /// Reads `\"text\"` inside a hole as a string, which it is without the backslashes.
+    fn escaped_string(&mut self) -> bool {
+        let in_hole = self.open.iter().any(|open| matches!(open.kind, OpenKind::Hole { .. }));
+        let start = self.at;
+        let line = self.text.get(start..self.line_end(start)).unwrap_or_default();
+        let content = line.strip_prefix("\\\"").filter(|_| in_hole);
+        let Some(length) = content.and_then(|content| content.find(['"', '\\'])) else { return false };
+        let closer = start + 2 + length;
+        if !self.text.get(closer..).is_some_and(|rest| rest.starts_with("\\\"")) {
+            return false;
+        }
+        let backslashes = [start, closer].map(|at| self.span(at..at + 1));
+        self.report(errors::escaped_quotes_in_hole(self.text, backslashes));
+        for backslash in backslashes {
+            self.blank(backslash.range());
+        }
+        self.at = closer + 2;
+        true
     }
 }
 

@@ -1,0 +1,176 @@
+//! What every command does with a `.cachefile` first: find it, read it, check it, plan it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use indexmap::IndexMap;
+
+use super::WRONG;
+use super::say::say_line;
+use crate::diag::render::{self, printable};
+use crate::diag::{self, Code, Diagnostic, has_errors};
+use crate::load::{self, ProcessEnvironment};
+use crate::plan::{self, Inputs, Plan};
+use crate::source::{FileId, SourceMap};
+
+/// Which file, with which values.
+#[derive(Debug, Args)]
+pub(super) struct InputArgs {
+    /// The file [default: the `.cachefile` here or in the nearest parent folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+
+    /// A value for a `param` of the file; may be repeated
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    params: Vec<(String, String)>,
+
+    /// Show every error and warning, not only the first 25
+    #[arg(long)]
+    all_errors: bool,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Where a pipeline is described.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// A file: its absolute path.
+    File(PathBuf),
+    /// Standard input; the path is one in the current folder, for relative paths.
+    Stdin(PathBuf),
+}
+
+impl Entry {
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Stdin(path) => path,
+        }
+    }
+}
+
+/// A pipeline, as far as it could be read.
+pub(super) struct Loaded {
+    pub(super) entry: Entry,
+    pub(super) sources: SourceMap,
+    /// The file that the entry names.
+    pub(super) file: FileId,
+    /// Everything that was found, sorted.
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// `None` if any diagnostic is an error, or if a param has no value and that was not asked for.
+    pub(super) plan: Option<Plan>,
+}
+
+/// Whether every param must have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Params {
+    /// As for a run.
+    Required,
+    /// A file is fine without them.
+    Optional,
+}
+
+/// Reads, checks and plans; `Err` is the exit code of what was already said.
+pub(super) fn load(args: &InputArgs, params: Params) -> Result<Loaded, u8> {
+    let (entry, name) = locate(args.file.as_deref())?;
+    let mut sources = SourceMap::new();
+    let file = match &entry {
+        Entry::File(path) => load::load(&mut sources, path, &name).map_err(|error| wrong(&error))?,
+        Entry::Stdin(path) => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
+            load::add(&mut sources, path, &name, &bytes).map_err(|error| wrong(&error))?
+        }
+    };
+    examine(entry, sources, file, args, params)
+}
+
+/// The same pipeline with another text of its first file.
+pub(super) fn load_again(loaded: Loaded, text: &str, args: &InputArgs, params: Params) -> Result<Loaded, u8> {
+    let name = loaded.sources.file(loaded.file).name();
+    let mut sources = SourceMap::new();
+    let file = sources.add(name, loaded.entry.path(), text);
+    examine(loaded.entry, sources, file, args, params)
+}
+
+fn examine(
+    entry: Entry,
+    mut sources: SourceMap,
+    file: FileId,
+    args: &InputArgs,
+    params: Params,
+) -> Result<Loaded, u8> {
+    let (program, mut diagnostics) = crate::check(&mut sources, file, &ProcessEnvironment);
+    let mut plan = None;
+    if !has_errors(&diagnostics) {
+        let values: IndexMap<_, _> = args.params.iter().cloned().collect();
+        if let Some((name, similar)) = plan::unknown_params(&program, &values).into_iter().next() {
+            say_line(format_args!("error: no param named `{}`", printable(name)));
+            if let Some(similar) = similar {
+                say_line(format_args!("  help: a param with a similar name exists: `{similar}`"));
+            }
+            return Err(WRONG);
+        }
+        let inputs = Inputs { params: &values, environment: &ProcessEnvironment };
+        let found = match plan::plan(&program, &inputs) {
+            Ok((done, warnings)) => {
+                plan = Some(done);
+                warnings
+            }
+            Err(found) => found,
+        };
+        diagnostics.extend(found);
+        if params == Params::Optional {
+            diagnostics.retain(|one| one.code != Code::MissingParamValue);
+        }
+        diag::sort(&mut diagnostics);
+    }
+    Ok(Loaded { entry, sources, file, diagnostics, plan })
+}
+
+/// The file and what messages call it.
+fn locate(file: Option<&Path>) -> Result<(Entry, String), u8> {
+    let here = std::env::current_dir().map_err(|error| wrong(&error))?;
+    match file {
+        Some(file) if file == Path::new("-") => {
+            Ok((Entry::Stdin(here.join(load::FILE_NAME)), "<stdin>".to_owned()))
+        }
+        Some(file) => Ok((Entry::File(here.join(file)), file.display().to_string())),
+        None => {
+            let path = load::find(&here).map_err(|error| wrong(&error))?;
+            let shown = path.strip_prefix(&here).unwrap_or(&path).display().to_string();
+            Ok((Entry::File(path), shown))
+        }
+    }
+}
+
+/// Says why a command cannot begin.
+pub(super) fn wrong(error: &dyn std::error::Error) -> u8 {
+    say_line(format_args!("error: {}", printable(&error.to_string())));
+    WRONG
+}
+
+/// Everything that was found, on standard error.
+pub(super) fn show_diagnostics(loaded: &Loaded, args: &InputArgs) {
+    let diagnostics = &loaded.diagnostics;
+    let error = diagnostics.iter().find(|one| one.severity() == diag::Severity::Error);
+    let Some(first) = error.or(diagnostics.first()) else { return };
+    let style = stderr_style(args);
+    let shown = render::human(&loaded.sources, diagnostics, style);
+    let more = format!("more about a code: cachelang explain {}", first.code);
+    let more = if style.color { console::style(more).for_stderr().dim().to_string() } else { more };
+    say_line(format_args!("{}\n{more}", shown.trim_end()));
+}
+
+fn stderr_style(args: &InputArgs) -> render::Style {
+    let terminal = console::Term::stderr();
+    // A log has no width; this is what fits most of them.
+    let width = if terminal.features().is_attended() { terminal.size().1.into() } else { 100 };
+    let limit = (!args.all_errors).then_some(render::Style::DEFAULT_LIMIT);
+    render::Style { color: console::colors_enabled_stderr(), width, unicode: true, limit }
+}

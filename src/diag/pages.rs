@@ -1,0 +1,34 @@
+//! The pages of docs/errors, one for each code. A new page is a file there and a line in [`PAGES`].
+
+use super::Code;
+
+/// The table below from the codes alone: the name of a page is its code.
+macro_rules! pages {
+    ($($code:literal,)*) => {
+        &[$(($code, include_str!(concat!("../../docs/errors/", $code, ".md")))),*]
+    };
+}
+
+/// Every page with its code, in the order of the codes.
+pub const PAGES: &[(&str, &str)] = pages![
+    "E0001", "E0002", "E0003", "E0004", "E0005", "E0006", "E0007", "E0008", "E0009", "E0010", "E0011",
+    "E0012", "E0014", "W0015", "E0101", "E0102", "E0103", "E0104", "E0105", "E0106", "E0107", "E0108",
+    "E0109", "E0110", "E0111", "E0112", "E0113", "E0114", "E0115", "E0201", "E0202", "E0203", "E0204",
+    "E0205", "E0206", "E0207", "E0208", "W0209", "E0301", "E0302", "E0303", "E0304", "E0305", "E0308",
+    "E0309", "E0312", "E0401", "E0402", "E0404", "E0411", "E0501", "E0502", "E0601", "E0602", "E0603",
+];
+
+impl Code {
+    /// The page about the code, in Markdown.
+    pub fn explanation(self) -> &'static str {
+        let page = PAGES.iter().find(|(code, _)| *code == self.as_str());
+        // A test fails while a code has no page.
+        page.map_or("", |(_, page)| page)
+    }
+
+    /// What the code is about, in a few words: the title of its page.
+    pub fn title(self) -> &'static str {
+        let first = self.explanation().lines().next().unwrap_or_default();
+        first.split_once(": ").map_or("", |(_, title)| title)
+    }
+}
