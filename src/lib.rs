@@ -44,12 +44,24 @@ pub mod syntax;
 
 use diag::Diagnostic;
 use source::{FileId, SourceMap};
+use syntax::allow::Allows;
 
 /// Parses and checks one file. The diagnostics are sorted; the program may be planned if none of them is an error.
+///
+/// Warnings that a comment of the file allows are left out. [`check_with_allows`] also returns what these comments
+/// allow, for the warnings of planning.
 pub fn check(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnostic>) {
+    let (program, diagnostics, _) = check_with_allows(sources, file);
+    (program, diagnostics)
+}
+
+/// [`check`], and what the comments of the file allow: [`Allows::apply`] takes it to the diagnostics of later passes.
+pub fn check_with_allows(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnostic>, Allows) {
     let (ast, mut diagnostics) = syntax::parse(sources, file);
     let (program, found) = check::check(sources, file, &ast, &diagnostics);
     diagnostics.extend(found);
+    let allows = Allows::read(sources, &ast.comments, &mut diagnostics);
+    allows.apply(sources, &mut diagnostics);
     diag::sort(&mut diagnostics);
-    (program, diagnostics)
+    (program, diagnostics, allows)
 }

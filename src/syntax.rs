@@ -3,7 +3,10 @@
 //! Three steps: [`scan`] checks strings and brackets and cuts the file into items, [`parse`] runs the grammar over
 //! each of them and recovers, [`lower`] turns what the grammar accepted into the tree, and reports what the
 //! grammar tolerates but the language does not.
+//!
+//! Beside it, [`allow`] reads the comments that silence warnings.
 
+pub mod allow;
 pub mod ast;
 mod classify;
 mod errors;

@@ -66,7 +66,7 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     let (path, name) = locate(args.file.as_deref())?;
     let mut sources = SourceMap::new();
     let file = load::load(&mut sources, &path, &name).map_err(|error| wrong(&error))?;
-    let (program, mut diagnostics) = crate::check(&sources, file);
+    let (program, mut diagnostics, allows) = crate::check_with_allows(&sources, file);
     if has_errors(&diagnostics) {
         show_diagnostics(&sources, &diagnostics);
         return Err(WRONG);
@@ -82,10 +82,11 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let inputs = Inputs { params: &params, environment: &ProcessEnvironment, folder };
     let planned = plan::plan(&program, &inputs);
-    let (plan, found) = match planned {
+    let (plan, mut found) = match planned {
         Ok((plan, warnings)) => (Some(plan), warnings),
         Err(found) => (None, found),
     };
+    allows.apply(&sources, &mut found);
     diagnostics.extend(found);
     diag::sort(&mut diagnostics);
     show_diagnostics(&sources, &diagnostics);

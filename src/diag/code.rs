@@ -30,6 +30,7 @@ pub enum Code {
     NestingTooDeep,
     UnsupportedVersion,
     MissingVersion,
+    UselessAllow,
     UnknownItem,
     QuotedName,
     ExpectedEquals,
@@ -76,7 +77,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the families.
-    pub const ALL: [Code; 56] = [
+    pub const ALL: [Code; 57] = [
         Code::UnterminatedString,
         Code::SingleQuotes,
         Code::ForeignComment,
@@ -91,6 +92,7 @@ impl Code {
         Code::NestingTooDeep,
         Code::UnsupportedVersion,
         Code::MissingVersion,
+        Code::UselessAllow,
         Code::UnknownItem,
         Code::QuotedName,
         Code::ExpectedEquals,
@@ -152,6 +154,7 @@ impl Code {
             Code::NestingTooDeep => "E0012",
             Code::UnsupportedVersion => "E0014",
             Code::MissingVersion => "W0015",
+            Code::UselessAllow => "W0016",
             Code::UnknownItem => "E0101",
             Code::QuotedName => "E0102",
             Code::ExpectedEquals => "E0103",

@@ -35,7 +35,8 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
         parser.chunk(index, chunk);
     }
     parser.check_version();
-    (File { version: parser.version, items: parser.items }, parser.diagnostics)
+    let (version, items, diagnostics) = (parser.version, parser.items, parser.diagnostics);
+    (File { version, items, comments: scan.comments }, diagnostics)
 }
 
 struct FileParser<'a> {
@@ -109,7 +110,8 @@ impl<'a> FileParser<'a> {
         if let Some(name) = head.name {
             let end = self.text.get(chunk.range.clone()).map_or(0, |source| source.trim_end().len());
             let span = self.span(chunk.range.start..chunk.range.start + end.max(1));
-            self.items.push(Item { description: None, kind: ItemKind::Poisoned(name), span });
+            let description = self.description(span);
+            self.items.push(Item { description, kind: ItemKind::Poisoned(name), span });
         }
     }
 

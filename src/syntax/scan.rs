@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::diag::Diagnostic;
 use crate::source::{FileId, SourceFile, Span};
+use crate::syntax::ast::Comment;
 use crate::syntax::errors::lexical as errors;
 
 /// The words that start an item, in the order in which messages list them.
@@ -29,6 +30,8 @@ pub(super) struct Scan {
     pub(super) patches: Vec<Patch>,
     /// Offsets on lines that were reported and cannot be parsed, in file order.
     pub(super) damage: Vec<usize>,
+    /// In file order.
+    pub(super) comments: Vec<Comment>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -99,6 +102,7 @@ pub(super) fn scan(file: FileId, source: &SourceFile) -> Scan {
             pairs: Vec::new(),
             patches: Vec::new(),
             damage: Vec::new(),
+            comments: Vec::new(),
             diagnostics: Vec::new(),
         },
     };
@@ -232,6 +236,13 @@ impl Scanner<'_> {
     }
 
     fn comment(&mut self) {
+        let start = self.at;
+        self.comment_text();
+        let span = self.span(start..self.at);
+        self.result.comments.push(Comment { span, alone: !self.line_has_token });
+    }
+
+    fn comment_text(&mut self) {
         while let Some(byte) = self.peek() {
             match byte {
                 b'\n' => break,

@@ -307,3 +307,30 @@ pub(in crate::syntax) fn missing_version(first: Span) -> Diagnostic {
     )
     .with_help("write `cachelang 1` as the first line")
 }
+
+/// `# cachelang: allow E0301`
+pub(in crate::syntax) fn error_allowed(code: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UselessAllow, format!("`{code}` cannot be allowed"), span, "only warnings can be")
+        .with_help("remove it from this comment, and fix what it is about")
+}
+
+/// `# cachelang: allow W9999`
+pub(in crate::syntax) fn unknown_allowed(written: &str, similar: Option<&str>, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UselessAllow,
+        format!("no warning has the code `{written}`"),
+        span,
+        "not a code of a warning",
+    );
+    match similar {
+        Some(similar) => diagnostic.with_help(format!("write `{similar}`")),
+        None => {
+            diagnostic.with_help("write the code as it stands in the message: `# cachelang: allow W0209`")
+        }
+    }
+}
+
+pub(in crate::syntax) fn empty_allow(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UselessAllow, "this comment allows nothing", span, "names no warning")
+        .with_help("name the warnings behind it: `# cachelang: allow W0209`")
+}
