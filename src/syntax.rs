@@ -4,15 +4,18 @@
 //! each of them and recovers, [`lower`] turns what the grammar accepted into the tree, and reports what the
 //! grammar tolerates but the language does not.
 //!
-//! Beside it, [`allow`] reads the comments that silence warnings.
+//! Beside it, [`format()`] writes a file in the one layout, and [`allow`] reads the comments that silence warnings.
 
 pub mod allow;
 pub mod ast;
 mod classify;
 mod errors;
+mod format;
 mod lower;
 mod parse;
 mod scan;
+
+pub use format::format;
 
 use crate::diag::Diagnostic;
 use crate::source::{FileId, SourceMap};
