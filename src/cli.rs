@@ -1,6 +1,7 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod fmt;
 mod progress;
 mod run;
 mod say;
@@ -54,6 +55,34 @@ Examples:
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
   cachelang run --progress plain 2> build.log")]
     Run(RunArgs),
+
+    /// Write files in the one layout
+    #[command(after_help = "\
+Examples:
+  cachelang fmt                      the file that `cachelang run` would run
+  cachelang fmt a.cachefile b.cachefile
+  cachelang fmt --check              change nothing, and fail if something would change
+  cachelang fmt - < in > out
+
+Exit codes:
+  0 done, 1 something would change (--check), 2 a file cannot be read, formatted or written")]
+    Fmt(FmtArgs),
+}
+
+#[derive(Debug, Args)]
+struct FmtArgs {
+    /// The files to format; `-` is standard input, formatted to standard output [default: the `.cachefile` here or in
+    /// the nearest parent folder]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// One more file to format, named as for `run`
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Write nothing; show what would change, and exit with 1 if anything would
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +132,7 @@ pub fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Run(args) => runtime.block_on(run::run(&args)),
+        Command::Fmt(args) => fmt::fmt(&args),
     };
     // A build that was given up may still have a file open; there is nothing left to wait for.
     runtime.shutdown_background();

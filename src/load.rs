@@ -19,6 +19,8 @@ pub enum LoadError {
     Unreadable { path: PathBuf, cause: io::Error },
     #[error("{} has {size} bytes; the limit is {}", .path.display(), SourceMap::MAX_FILE_BYTES)]
     TooLarge { path: PathBuf, size: usize },
+    #[error("{} is not UTF-8 from byte {} on", .path.display(), .valid + 1)]
+    NotUtf8 { path: PathBuf, valid: usize },
 }
 
 /// The `.cachefile` of a folder or of the nearest folder above it.
@@ -36,11 +38,27 @@ pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
 /// # Errors
 /// [`LoadError`] if there is no text at all.
 pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, LoadError> {
+    Ok(sources.add(name, path, &String::from_utf8_lossy(&bytes(path)?)))
+}
+
+/// The text of a file that is to be written again: it must be UTF-8, or something of it would be lost.
+///
+/// # Errors
+/// [`LoadError`] if there is no such text.
+pub fn text(path: &Path) -> Result<String, LoadError> {
+    let not_utf8 = |error: std::string::FromUtf8Error| LoadError::NotUtf8 {
+        path: path.to_owned(),
+        valid: error.utf8_error().valid_up_to(),
+    };
+    String::from_utf8(bytes(path)?).map_err(not_utf8)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
     if bytes.len() > SourceMap::MAX_FILE_BYTES {
         return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
     }
-    Ok(sources.add(name, path, &String::from_utf8_lossy(&bytes)))
+    Ok(bytes)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where source files are read")]

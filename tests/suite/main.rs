@@ -8,6 +8,8 @@
 )]
 
 mod docs;
+#[cfg(feature = "cli")]
+mod fmt;
 mod golden;
 mod syntax;
 mod tidy;
