@@ -59,11 +59,14 @@ impl Scanner<'_> {
         self.result.chunks.push(Chunk { range: at..at, broken: false, indented: at > self.line_start });
     }
 
-    /// Whether the current line goes on with the value above: an operator at either end of the break.
+    /// Whether the current line goes on with the value above: an operator, `then` or `else` at either end of the break.
     fn continues_line(&self) -> bool {
         let before = self.text.get(..self.previous).unwrap_or_default();
         let after = self.rest();
-        ["??", "||", "&&", "==", "!=", "+", ",", "!"].iter().any(|operator| before.ends_with(operator))
+        let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let last_word = before.rsplit(|character| !is_word(character)).next().unwrap_or_default();
+        ["then", "else"].contains(&last_word)
+            || ["??", "||", "&&", "==", "!=", "+", ",", "!"].iter().any(|operator| before.ends_with(operator))
             || after.starts_with(['?', '|', '&', '+', '=', '!', '{', ',', '}', ')', ']', ':'])
             || ["then", "else"].contains(&self.word(self.at))
     }
