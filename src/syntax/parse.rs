@@ -35,7 +35,15 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
         parser.chunk(index, chunk);
     }
     parser.check_version();
-    let (version, items, diagnostics) = (parser.version, parser.items, parser.diagnostics);
+    let (version, items, mut diagnostics) = (parser.version, parser.items, parser.diagnostics);
+    for diagnostic in &mut diagnostics {
+        for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
+            // The grammar saw one blank for each byte of a character that was blanked, and may point between them.
+            let range = label.span.range();
+            let (start, end) = (text.floor_char_boundary(range.start), text.ceil_char_boundary(range.end));
+            label.span = Span::new(file, start..end);
+        }
+    }
     (File { version, items, comments: scan.comments }, diagnostics)
 }
 

@@ -348,7 +348,10 @@ impl Scanner<'_> {
         let at = self.at;
         if !self.chunk_is_broken() && self.reported_line != Some(self.line_start) {
             self.reported_line = Some(self.line_start);
-            self.report(errors::stray_closer(char::from(closer), self.span(at..at + 1)));
+            let early = self
+                .early_closer()
+                .map(|(open, close)| (self.line_number(open), self.span(close..close + 1)));
+            self.report(errors::stray_closer(char::from(closer), self.span(at..at + 1), early));
         }
         self.blank(at..at + 1);
         self.at += 1;
@@ -360,6 +363,24 @@ impl Scanner<'_> {
                 break;
             }
         }
+    }
+
+    /// The last pair of the item that began on another line and ends in the middle of one, or further in than it began:
+    /// its closer was probably meant for an opener that is missing.
+    fn early_closer(&self) -> Option<(usize, usize)> {
+        let item = self.result.chunks.iter().rfind(|chunk| !chunk.indented)?.range.start;
+        let pairs = self.result.pairs.iter().rev().take_while(|(_, close)| *close >= item);
+        let line_of = |at: usize| {
+            let before = self.text.get(..at).unwrap_or_default();
+            before.rsplit_once('\n').map_or(before, |(_, line)| line)
+        };
+        let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+        let is_early = |(open, close): &(usize, usize)| {
+            let line = line_of(*close);
+            let is_on_other_line = close - open > line.len();
+            is_on_other_line && (!line.trim().is_empty() || line.len() > indent(line_of(*open)))
+        };
+        pairs.copied().find(is_early)
     }
 
     fn end_of_file(&mut self) {

@@ -186,6 +186,14 @@ fn descriptions_come_from_the_lines_above() {
     assert_eq!(found, [Some("One.\nTwo."), None, None]);
 }
 
+/// Found by the fuzzer.
+#[test]
+fn what_was_found_stays_fixed() {
+    for text in ["wave a { run lambda.\u{fffd}ef b }\n", "image a {\n   \"\"\"\r\n    x\r\n    \"\"\"\n}\n"] {
+        assert!(!check(text).is_empty(), "{text:?}");
+    }
+}
+
 #[test]
 fn strings_mean_what_they_say() {
     for (source, expected) in [

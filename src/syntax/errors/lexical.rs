@@ -253,9 +253,16 @@ pub(in crate::syntax) fn mismatched_bracket(text: &str, opener: Span, closer: Sp
     .with_help(format!("close the `{open}` first"))
 }
 
-pub(in crate::syntax) fn stray_closer(closer: char, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::StrayCloser, format!("unexpected `{closer}`"), span, "nothing is open here")
-        .with_help("remove it, or remove an earlier bracket that closes too much")
+/// `early`: the line of an opener, and the closer in the middle of a later line that it was given.
+pub(in crate::syntax) fn stray_closer(closer: char, span: Span, early: Option<(usize, Span)>) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::new(Code::StrayCloser, format!("unexpected `{closer}`"), span, "nothing is open here");
+    match early {
+        Some((line, early)) => diagnostic
+            .with_label(early, format!("this closes the bracket of line {line}"))
+            .with_help("remove the earlier one, or add the bracket that it was meant to close"),
+        None => diagnostic.with_help("remove it, or remove an earlier bracket that closes too much"),
+    }
 }
 
 pub(in crate::syntax) fn merge_conflict(first: Span, last: Option<Span>) -> Diagnostic {
