@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use super::scan::scan;
 use crate::diag::{Diagnostic, Severity};
 use crate::source::{FileId, SourceMap};
-use flat::{Flat, Kind, Stop, author_broke, has_blank, operators};
+use flat::{Flat, Kind, Stop, author_broke, break_points, has_blank};
 use lines::{Content, Line, Lines};
 use marks::{Marks, Start};
 use tokens::{Group, Node, Token};
@@ -155,13 +155,7 @@ impl Printer<'_> {
         if !author_broke(nodes) && self.flat().nodes(nodes) != Err(Stop::TooLong) {
             return Vec::new();
         }
-        let operators = operators(nodes);
-        if !operators.is_empty() {
-            return operators;
-        }
-        let is_behind_comma =
-            |at: &usize| at.checked_sub(1).and_then(|at| nodes.get(at)).is_some_and(|node| node.is(","));
-        (0..nodes.len()).filter(is_behind_comma).collect()
+        break_points(nodes)
     }
 
     fn group(&mut self, node: &Node<'_>, group: &Group<'_>, tail: &[Node<'_>], level: usize) {

@@ -178,8 +178,9 @@ pub(super) fn has_blank(marks: &Marks, before: &Node<'_>, after: &Node<'_>) -> b
 /// The infix operators, loosest first.
 const OPERATORS: [&[&str]; 5] = [&["??"], &["||"], &["&&"], &["==", "!="], &["+"]];
 
-/// Before which nodes a value is broken if it does not stay on its line: the loosest operators, `then` and `else`.
-pub(super) fn operators(nodes: &[Node<'_>]) -> Vec<usize> {
+/// Before which nodes a line is broken if it does not stay one: the loosest operators, `then` and `else`; else behind
+/// the commas of a step or a clause.
+pub(super) fn break_points(nodes: &[Node<'_>]) -> Vec<usize> {
     let is_value_end = |at: &usize| is_keyword(nodes, *at, "if") || is_keyword(nodes, *at, "for");
     let end = (0..nodes.len()).find(is_value_end).unwrap_or(nodes.len());
     let chain = nodes.get(..end).unwrap_or_default();
@@ -192,6 +193,13 @@ pub(super) fn operators(nodes: &[Node<'_>]) -> Vec<usize> {
     let is_branch =
         |at: &usize| *at > 0 && (is_keyword(nodes, *at, "then") || is_keyword(nodes, *at, "else"));
     found.extend((end..nodes.len()).filter(is_branch));
+    if found.is_empty() {
+        let is_below =
+            |at: usize| nodes.get(at).is_some_and(|node| !node.is_comment() || node.first().newlines > 0);
+        let commas = nodes.iter().enumerate().filter(|(_, node)| node.is(",")).map(|(at, _)| at);
+        // A comment behind the comma stays there.
+        found.extend(commas.map(|at| if is_below(at + 1) { at + 1 } else { at + 2 }));
+    }
     found
 }
 
@@ -199,7 +207,7 @@ pub(super) fn operators(nodes: &[Node<'_>]) -> Vec<usize> {
 pub(super) fn author_broke(nodes: &[Node<'_>]) -> bool {
     let newline = |at: usize| nodes.get(at).is_some_and(|node| node.first().newlines > 0);
     nodes.iter().skip(1).any(|node| node.first().newlines > 0)
-        && operators(nodes).into_iter().any(|at| newline(at) || newline(at + 1))
+        && break_points(nodes).into_iter().any(|at| newline(at) || newline(at + 1))
 }
 
 /// Whether a word is meant as a keyword, and not as the name of a field, an attribute or an argument.
