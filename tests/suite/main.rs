@@ -10,7 +10,10 @@
 mod docs;
 #[cfg(feature = "cli")]
 mod fmt;
+mod generate;
 mod golden;
+mod holds;
+mod properties;
 mod syntax;
 mod tidy;
 mod values;
