@@ -37,6 +37,10 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
     parser.check_version();
     let (version, items, mut diagnostics) = (parser.version, parser.items, parser.diagnostics);
     for diagnostic in &mut diagnostics {
+        // It may repeat a quoted key, which can hold anything.
+        if diagnostic.message.contains(['\n', '\r']) {
+            diagnostic.message = diagnostic.message.replace('\r', "").replace('\n', "\\n");
+        }
         for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
             // The grammar saw one blank for each byte of a character that was blanked, and may point between them.
             let range = label.span.range();

@@ -21,6 +21,9 @@ pub(super) const ITEM_KEYWORDS: [&str; 9] =
 /// How deep brackets and holes may nest. It bounds the recursion of the parser and of every later pass.
 const MAX_NESTING: usize = 64;
 
+/// How many pairs of brackets are searched for one that was closed too early.
+const MAX_SEARCHED: usize = 256;
+
 /// What the grammar needs to know about a file.
 pub(super) struct Scan {
     pub(super) chunks: Vec<Chunk>,
@@ -368,8 +371,10 @@ impl Scanner<'_> {
     /// The last pair of the item that began on another line and ends in the middle of one, or further in than it began:
     /// its closer was probably meant for an opener that is missing.
     fn early_closer(&self) -> Option<(usize, usize)> {
-        let item = self.result.chunks.iter().rfind(|chunk| !chunk.indented)?.range.start;
-        let pairs = self.result.pairs.iter().rev().take_while(|(_, close)| *close >= item);
+        // What was reported is not searched again, nor is a long item to its start: the time stays bounded.
+        let mut unreported = self.result.chunks.iter().rev().take_while(|chunk| !chunk.broken);
+        let item = unreported.find(|chunk| !chunk.indented)?.range.start;
+        let pairs = self.result.pairs.iter().rev().take(MAX_SEARCHED).take_while(|(_, close)| *close >= item);
         let line_of = |at: usize| {
             let before = self.text.get(..at).unwrap_or_default();
             before.rsplit_once('\n').map_or(before, |(_, line)| line)

@@ -189,7 +189,11 @@ fn descriptions_come_from_the_lines_above() {
 /// Found by the fuzzer.
 #[test]
 fn what_was_found_stays_fixed() {
-    for text in ["wave a { run lambda.\u{fffd}ef b }\n", "image a {\n   \"\"\"\r\n    x\r\n    \"\"\"\n}\n"] {
+    for text in [
+        "let a = { \"\"\"\nx\"\"\" }\n",
+        "wave a { run lambda.\u{fffd}ef b }\n",
+        "image a {\n   \"\"\"\r\n    x\r\n    \"\"\"\n}\n",
+    ] {
         assert!(!check(text).is_empty(), "{text:?}");
     }
 }
