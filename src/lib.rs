@@ -55,7 +55,7 @@ pub fn check(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnost
     (program, diagnostics)
 }
 
-/// [`check`], and what the comments of the file allow: [`Allows::apply`] takes it to the diagnostics of later passes.
+/// [`check()`], and what the comments of the file allow: [`Allows::apply`] takes it to the diagnostics of later passes.
 pub fn check_with_allows(sources: &SourceMap, file: FileId) -> (check::Program, Vec<Diagnostic>, Allows) {
     let (ast, mut diagnostics) = syntax::parse(sources, file);
     let (program, found) = check::check(sources, file, &ast, &diagnostics);
