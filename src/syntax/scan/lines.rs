@@ -74,11 +74,12 @@ impl Scanner<'_> {
     /// Whether an item begins here, even if brackets are open: a keyword in the first column and what follows it.
     pub(super) fn is_item_start(&self) -> bool {
         let keyword = self.word(self.at);
-        if self.at != self.line_start || !ITEM_KEYWORDS.contains(&keyword) {
-            return false;
-        }
         let rest = self.text.get(self.at + keyword.len()..).unwrap_or_default();
         let name = rest.trim_start_matches([' ', '\t']);
+        let is_keyword = ITEM_KEYWORDS.contains(&keyword) || (keyword == "include" && name.starts_with('"'));
+        if self.at != self.line_start || !is_keyword {
+            return false;
+        }
         rest.starts_with([' ', '\t'])
             && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '"')
     }
