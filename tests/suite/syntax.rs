@@ -191,10 +191,12 @@ fn descriptions_come_from_the_lines_above() {
 fn what_was_found_stays_fixed() {
     for text in [
         "let a = { \"\"\"\nx\"\"\" }\n",
+        "+ b\ncachelang 1\n",
         "wave a { run lambda.\u{fffd}ef b }\n",
         "image a {\n   \"\"\"\r\n    x\r\n    \"\"\"\n}\n",
     ] {
-        assert!(!check(text).is_empty(), "{text:?}");
+        let diagnostics = check(text);
+        assert!(diag::has_errors(&diagnostics), "{text:?}: {diagnostics:?}");
     }
 }
 

@@ -43,7 +43,8 @@ impl Scanner<'_> {
     pub(super) fn begin_chunk_here(&mut self) {
         let item = self.is_item_start();
         if self.open.is_empty() {
-            if !item && self.continues_line() {
+            // With no item above there is nothing to go on with, and all text belongs to a chunk.
+            if !item && !self.result.chunks.is_empty() && self.continues_line() {
                 return;
             }
         } else if !item {
