@@ -4,6 +4,7 @@ mod images;
 mod waves;
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -250,7 +251,7 @@ impl<'a> Lowering<'a> {
 /// Brings tags into push order: those that name one build first, those that move from build to build last.
 /// A tag that is also a cache source moves, whatever it is made of.
 fn order_tags(plan: &mut Plan) {
-    let sources: Vec<Tag> = plan
+    let sources: HashSet<Tag> = plan
         .images
         .iter()
         .flat_map(|image| match &image.cache {

@@ -33,10 +33,29 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
     }
     let mut scan = scan(file, source);
     let diagnostics = std::mem::take(&mut scan.diagnostics);
-    let mut parser = FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
-    for (index, chunk) in scan.chunks.iter().enumerate() {
-        parser.chunk(index, chunk);
-    }
+    let new =
+        |diagnostics| FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
+    let mut parser = new(diagnostics);
+    let share = scan.chunks.len().div_ceil(workers(text)).max(1);
+    std::thread::scope(|scope| {
+        let parts = scan.chunks.chunks(share).enumerate();
+        let mut parts = parts.map(|(part, chunks)| {
+            let mut parser = new(Vec::new());
+            move || {
+                for (index, chunk) in chunks.iter().enumerate() {
+                    parser.chunk(part * share + index, chunk);
+                }
+                parser
+            }
+        });
+        // The first part is for this thread, so that a small file needs no other one.
+        let Some(first) = parts.next() else { return };
+        let others: Vec<_> = parts.map(|part| scope.spawn(part)).collect();
+        parser.append(first());
+        for other in others {
+            parser.append(other.join().expect("parsing does not panic"));
+        }
+    });
     parser.check_version();
     let (version, items, mut diagnostics) = (parser.version, parser.items, parser.diagnostics);
     for diagnostic in &mut diagnostics {
@@ -48,6 +67,14 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
         }
     }
     (File { version, items, comments: scan.comments }, diagnostics)
+}
+
+/// How many threads parse a file: chunks are independent of each other.
+fn workers(text: &str) -> usize {
+    /// What is parsed in about the time that it takes to start a thread.
+    const LEAST_BYTES: usize = 16 * 1024;
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    available.min(text.len() / LEAST_BYTES).max(1)
 }
 
 struct FileParser<'a> {
@@ -86,6 +113,13 @@ impl<'a> FileParser<'a> {
             }
             self.parse_chunk(head, chunk);
         }
+    }
+
+    /// Adds what was found in the chunks that follow.
+    fn append(&mut self, next: Self) {
+        self.diagnostics.extend(next.diagnostics);
+        self.items.extend(next.items);
+        self.version = self.version.take().or(next.version);
     }
 
     fn head(&self, chunk: &Chunk) -> Head<'a> {
@@ -200,6 +234,14 @@ impl<'a> FileParser<'a> {
                     source.to_mut().replace_range(range.end - 1..range.end, "\"");
                 }
             }
+        }
+        let first = self.scan.comments.partition_point(|comment| comment.span.range().start < base);
+        for comment in self.scan.comments.iter().skip(first) {
+            let range = comment.span.range();
+            if range.start >= chunk.range.end {
+                break;
+            }
+            blank(source.to_mut(), range.start - base..range.end.min(chunk.range.end) - base);
         }
         let first = self.scan.damage.partition_point(|at| *at < base);
         let damage = self.scan.damage.iter().skip(first).take_while(|at| **at < chunk.range.end);

@@ -334,7 +334,14 @@ impl Maker<'_> {
             }
             2 | 3 => {
                 self.push("run");
-                for _ in 0..self.pick(4) + 1 {
+                self.space();
+                // A program without a name is a mistake.
+                if self.pick(2) == 1 {
+                    self.chain()
+                } else {
+                    self.push("\"tool\"")
+                }
+                for _ in 0..self.pick(4) {
                     self.space();
                     self.operand();
                 }
