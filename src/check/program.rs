@@ -11,6 +11,7 @@ use super::schema::Attribute;
 use super::types::Type;
 use crate::environment::GitFact;
 use crate::source::{FileId, Span, Spanned};
+use crate::syntax::allow::Allows;
 use crate::syntax::ast::{BinaryOperator, Name};
 
 /// The items of a program whose checks found no error.
@@ -29,6 +30,8 @@ pub struct Program {
     pub(crate) builders: Vec<Builder>,
     pub(crate) images: Vec<Image>,
     pub(crate) waves: Vec<Wave>,
+    /// The warnings that comments allow.
+    pub(crate) allows: Allows,
     /// How many [`LocalId`]s there are.
     pub(crate) locals: usize,
 }

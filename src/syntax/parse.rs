@@ -29,7 +29,7 @@ const MAX_RETRIES: usize = 5;
 pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>) {
     let text = source.text();
     if let Some(diagnostic) = lexical::utf_16(file, text) {
-        return (File { version: None, items: Vec::new() }, vec![diagnostic]);
+        return (File { version: None, items: Vec::new(), comments: Vec::new() }, vec![diagnostic]);
     }
     let mut scan = scan(file, source);
     let diagnostics = std::mem::take(&mut scan.diagnostics);
@@ -38,7 +38,16 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
         parser.chunk(index, chunk);
     }
     parser.check_version();
-    (File { version: parser.version, items: parser.items }, parser.diagnostics)
+    let (version, items, mut diagnostics) = (parser.version, parser.items, parser.diagnostics);
+    for diagnostic in &mut diagnostics {
+        for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
+            // The grammar saw one blank for each byte of a character that was blanked, and may point between them.
+            let range = label.span.range();
+            let (start, end) = (text.floor_char_boundary(range.start), text.ceil_char_boundary(range.end));
+            label.span = Span::new(file, start..end);
+        }
+    }
+    (File { version, items, comments: scan.comments }, diagnostics)
 }
 
 struct FileParser<'a> {
@@ -112,7 +121,8 @@ impl<'a> FileParser<'a> {
         if let Some(name) = head.name {
             let end = self.text.get(chunk.range.clone()).map_or(0, |source| source.trim_end().len());
             let span = self.span(chunk.range.start..chunk.range.start + end.max(1));
-            self.items.push(Item { description: None, kind: ItemKind::Poisoned(name), span });
+            let description = self.description(span);
+            self.items.push(Item { description, kind: ItemKind::Poisoned(name), span });
         }
     }
 

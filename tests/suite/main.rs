@@ -11,8 +11,13 @@
 mod commands;
 mod docs;
 mod fixes;
+#[cfg(feature = "cli")]
+mod fmt;
+mod generate;
 mod golden;
+mod holds;
 mod pages;
+mod properties;
 mod syntax;
 mod tidy;
 mod values;
