@@ -4,12 +4,14 @@
 //! text; [`render`] turns it into what people and programs read.
 
 mod code;
+mod keys;
 pub mod render;
 mod suggest;
 
 use crate::source::Span;
 
 pub use code::{Code, Severity};
+pub use keys::looks_like_aws_key;
 pub use suggest::similar;
 
 /// A place in a source and what is true there.

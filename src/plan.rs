@@ -7,12 +7,17 @@ mod errors;
 mod eval;
 mod families;
 mod functions;
+mod graph;
+mod images;
 mod limits;
 mod lower;
 mod outside;
 mod pushes;
 mod rules;
+mod tags;
+mod texts;
 mod trace;
+mod value;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

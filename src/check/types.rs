@@ -55,6 +55,19 @@ impl Type {
         matches!(self.required(), Self::List(_) | Self::Map(_))
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.required(), Self::Map(_))
+    }
+
+    /// Whether a value of it is a secret or holds one.
+    pub(crate) fn has_secret(&self) -> bool {
+        match self {
+            Type::Secret => true,
+            Type::List(inner) | Type::Map(inner) | Type::Optional(inner) => inner.has_secret(),
+            _ => false,
+        }
+    }
+
     /// The type without `?`.
     pub(crate) fn required(&self) -> &Type {
         match self {

@@ -88,6 +88,8 @@ fn with_rewrite(
     repository: &str,
 ) -> Diagnostic {
     let text = literal_text(found);
+    // Paths are written as strings.
+    let want = if *want == Type::Path { &Type::String } else { want };
     let help = match (&found.kind, want) {
         (ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Duration(_) | ExprKind::Size(_), Type::String) => {
             source.map(|source| format!("write `\"{source}\"`"))
@@ -257,15 +259,4 @@ pub(in crate::check) fn not_indexable(base: &Expr, index: Span) -> Diagnostic {
         "nothing to index",
     )
     .with_note("lists, maps and images with `for` are indexed with `[…]`")
-}
-
-pub(in crate::check) fn family_not_image(name: &str, declared: Span, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::FamilyNotImage,
-        format!("`{name}` is several images"),
-        span,
-        "a family, not one image",
-    )
-    .with_label(declared, "made with `for` here")
-    .with_help(format!("write `{name}[\"…\"]` with the item that is meant"))
 }
