@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::items::literal_text;
-use super::names::ValueItem;
+use super::names::{Kind, ValueItem};
 use super::program::{Attributes, Expr, ExprKind, Program, Step, StepKind, WaveBody};
 use super::{Checker, errors};
 use crate::diag::looks_like_aws_key;
@@ -87,14 +87,19 @@ impl<'a> Checker<'a> {
     fn dollar(&mut self, string: Span) {
         let text = self.sources.slice(string);
         let Some((start, variable)) = shell_variable(text) else { return };
-        let is_value = self.names.get(variable).is_some();
+        // `$COMMIT` and `param commit` are the same thing to whoever writes it.
+        let lower = variable.to_lowercase();
+        let meant = [variable, lower.as_str()].into_iter().find(|name| {
+            let found = self.names.get(name).map(|declared| declared.kind);
+            matches!(found, Some(Kind::Param(_) | Kind::Let(_)))
+        });
         let is_variable = variable.len() > 1 && variable.chars().all(|one| !one.is_ascii_lowercase());
-        if !is_value && !is_variable {
+        if meant.is_none() && !is_variable {
             return;
         }
         let at = string.range().start + start;
         let span = Span::new(string.file, at..at + 1 + variable.len());
-        self.report(errors::dollar_in_string(variable, span, is_value));
+        self.report(errors::dollar_in_string(variable, span, meant));
     }
 
     fn secret_params(&mut self) {

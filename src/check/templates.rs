@@ -24,6 +24,8 @@ pub(super) struct Templates {
     merged: IndexMap<TemplateId, Attributes>,
     /// How many templates stand above each of them, itself included.
     depths: IndexMap<TemplateId, usize>,
+    /// Those that extend themselves: what they give is not known.
+    cyclic: HashSet<TemplateId>,
 }
 
 /// A template whose parents are looked at, with those that were not yet.
@@ -59,6 +61,7 @@ impl<'a> Checker<'a> {
                     let circle: Vec<_> = open.iter().skip_while(|one| one.id != next).collect();
                     let names: Vec<_> = circle.iter().map(|one| &self.names.template(one.id).name).collect();
                     self.report(errors::cyclic_template(&names, parent.span));
+                    templates.cyclic.extend(circle.iter().map(|one| one.id));
                 } else if looked_at.insert(next) {
                     waiting.insert(next);
                     open.push(self.open(next));
@@ -77,6 +80,10 @@ impl<'a> Checker<'a> {
         let mut owner = Owner::item("image", &template.name);
         owner.is_partial = true;
         let own = self.attributes(owner, template.entries.iter().map(EntryRef::from), schema::IMAGE);
+        if templates.cyclic.contains(&id) {
+            self.used.extend(template.extends.iter().map(|parent| parent.value.as_str()));
+            return;
+        }
         let parents =
             template.extends.iter().filter_map(|parent| match self.names.get(&parent.value)?.kind {
                 Kind::Template(id) => templates.depths.get(&id),

@@ -383,7 +383,7 @@ pub(super) fn no_key(map: Option<&str>, key: &str, known: &[&str], span: Span) -
 pub(super) fn key_twice(binder: &Name, key: &str, list: Span) -> Diagnostic {
     Diagnostic::new(
         Code::DuplicateName,
-        format!("`{}` is {key} twice", binder.value),
+        format!("`{}` is `{key}` twice", binder.value),
         list,
         "an item is repeated",
     )

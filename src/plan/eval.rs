@@ -40,6 +40,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) varying_locals: RefCell<Vec<Option<bool>>>,
     /// How much work was done, see [`MAX_STEPS`].
     steps: Cell<usize>,
+    /// Where there was too much of it.
+    given_up: Cell<Option<Span>>,
     /// Where a key was reported that a family does not have.
     pub(super) unknown_keys: RefCell<HashSet<Span>>,
     pub(super) families: OnceCell<Vec<Family>>,
@@ -59,6 +61,7 @@ impl<'a> Evaluator<'a> {
             locals: RefCell::new(vec![Value::Error; program.locals]),
             varying_locals: RefCell::new(vec![None; program.locals]),
             steps: Cell::default(),
+            given_up: Cell::default(),
             unknown_keys: RefCell::default(),
             families: OnceCell::new(),
             found: RefCell::default(),
@@ -115,7 +118,8 @@ impl<'a> Evaluator<'a> {
         }
         let sum = self.steps.get().saturating_add(steps);
         if sum > MAX_STEPS {
-            self.report(errors::too_much_work(span));
+            // Said of the file, not of the member of a family that happened to be the last one.
+            self.given_up.set(Some(span));
         }
         self.steps.set(sum);
         self.is_given_up()
@@ -128,7 +132,9 @@ impl<'a> Evaluator<'a> {
 
     /// What was found and what was read from outside.
     pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Input>) {
-        (families::gather(self.found.into_inner()), self.read.into_inner().into_values().collect())
+        let mut found = families::gather(self.found.into_inner());
+        found.extend(self.given_up.get().map(errors::too_much_work));
+        (found, self.read.into_inner().into_values().collect())
     }
 
     /// The value of an expression whose every part is known before the run.

@@ -234,13 +234,16 @@ impl Evaluator<'_> {
                 }
             });
             let Some(made) = made else { continue };
+            // A list of lists that were too large would grow anew; once is enough to say so.
+            if made == Value::Error && value.ty.is_collection() {
+                return Value::Error;
+            }
             size = size.with_item("", &made);
             if self.exceeds(size, span) {
                 return Value::Error;
             }
             values.push(made);
         }
-        let is_reported = values.contains(&Value::Error) && value.ty.is_collection();
-        if is_reported { Value::Error } else { Value::List(values) }
+        Value::List(values)
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::check) fn family_not_image(
         .iter()
         .map(|binder| match binder.keys.as_ref().and_then(|keys| keys.first()) {
             Some(key) => format!("[{key:?}]"),
-            None => format!("[{}]", binder.name),
+            None => "[\"…\"]".to_owned(),
         })
         .collect();
     let items: Vec<_> = match missing.as_slice() {

@@ -28,8 +28,8 @@ pub(in crate::check) fn looks_like_aws_key(span: Span, what: &str) -> Diagnostic
     .with_help("revoke the key, and read the new one with `secret NAME = env(\"…\")`")
 }
 
-/// `variable` is what stands behind the dollar; `is_value` says that the file has a value of this name.
-pub(in crate::check) fn dollar_in_string(variable: &str, span: Span, is_value: bool) -> Diagnostic {
+/// `variable` is what stands behind the dollar; `meant` is a value of the file that has this name.
+pub(in crate::check) fn dollar_in_string(variable: &str, span: Span, meant: Option<&str>) -> Diagnostic {
     let shown: String = variable.chars().take(32).collect();
     let diagnostic = Diagnostic::new(
         Code::DollarInString,
@@ -38,9 +38,8 @@ pub(in crate::check) fn dollar_in_string(variable: &str, span: Span, is_value: b
         "stays as it is written",
     )
     .with_note("no shell reads this string");
-    let hole = format!("`${{{shown}}}`");
-    if is_value {
-        diagnostic.with_help(format!("either write {hole} for the value of `{shown}`"))
+    if let Some(meant) = meant {
+        diagnostic.with_help(format!("either write `${{{meant}}}` for the value of `{meant}`"))
     } else {
         let name = shown.to_lowercase();
         diagnostic.with_help(format!(

@@ -89,7 +89,7 @@ fn with_rewrite(
 ) -> Diagnostic {
     let text = literal_text(found);
     // Paths are written as strings.
-    let want = if *want == Type::Path { &Type::String } else { want };
+    let want = if matches!(want, Type::Path | Type::Context) { &Type::String } else { want };
     let help = match (&found.kind, want) {
         (ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Duration(_) | ExprKind::Size(_), Type::String) => {
             source.map(|source| format!("write `\"{source}\"`"))

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::{missing_path, shown};
 use crate::diag::{Code, Diagnostic, similar};
 use crate::environment::PathKind;
-use crate::plan::limits::MAX_MEMBERS;
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
@@ -46,12 +45,12 @@ pub(in crate::plan) fn too_much_work(span: Span) -> Diagnostic {
 pub(in crate::plan) fn too_many_members(binder: &Name, list: Span) -> Diagnostic {
     Diagnostic::new(
         Code::ValueTooLarge,
-        format!("this `for` makes more than {MAX_MEMBERS} members"),
+        "this `for` makes more than 10,000 members",
         list,
         "too many items here",
     )
     .with_label(binder.span, "each item makes at least one member")
-    .with_note(format!("a `for` makes at most {MAX_MEMBERS} images or stages"))
+    .with_note("a `for` makes at most 10,000 images or stages")
 }
 
 /// `family` with the keys before the one that is not known; `key` and `known` as literals.
@@ -315,7 +314,7 @@ pub(in crate::plan) fn inline_keeps_final_stage(
 pub(in crate::plan) fn pushed_as_index(image: &str, (at, label): (Span, &str), used: Span) -> Diagnostic {
     Diagnostic::new(Code::PushedAsIndex, format!("`{image}` is pushed as an image index"), at, label)
         .with_label(used, "AWS Lambda accepts only single manifests")
-        .with_note("Lambda refuses an index: its media type is not supported")
+        .with_note("the Lambda API refuses an index: its media type is not supported")
         .with_help("set `attest = \"none\"` and one platform")
 }
 
