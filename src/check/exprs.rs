@@ -163,18 +163,7 @@ impl<'a> Checker<'a> {
             (ast::ExprKind::Binary { operator, left, right }, _)
                 if operator.value == BinaryOperator::Default =>
             {
-                let optional = expected.clone().optional();
-                let place = Place { slot: place.slot.of_default(), ..place };
-                let left = match self.tag_with_default(left, right) {
-                    Some(tag) => self.convert(tag, &optional, place),
-                    None => self.expr(left, &optional, place),
-                };
-                // Where the left side has the wrong type, the right side mostly has the same one.
-                let right = match left.kind {
-                    ExprKind::Error => self.infer(right),
-                    _ => self.expr(right, expected, place),
-                };
-                super::operators::binary(operator.value, left, right, expected.clone(), expr.span)
+                self.with_default((left, right), expr.span, expected, place)
             }
             (ast::ExprKind::Binary { operator, left, right }, Type::List(_))
                 if operator.value == BinaryOperator::Concat =>
@@ -194,6 +183,28 @@ impl<'a> Checker<'a> {
                 self.convert(found, expected, place)
             }
         }
+    }
+
+    /// `left ?? right` where a type is expected.
+    fn with_default(
+        &mut self,
+        (left, right): (&'a ast::Expr, &'a ast::Expr),
+        span: Span,
+        expected: &Type,
+        place: Place<'a>,
+    ) -> Expr {
+        let optional = expected.clone().optional();
+        let place = Place { slot: place.slot.of_default(), ..place };
+        let left = match self.tag_with_default(left, right) {
+            Some(tag) => self.convert(tag, &optional, place),
+            None => self.expr(left, &optional, place),
+        };
+        // Where the left side has the wrong type, the right side mostly has the same one.
+        let right = match left.kind {
+            ExprKind::Error => self.infer(right),
+            _ => self.expr(right, expected, place),
+        };
+        super::operators::binary(BinaryOperator::Default, left, right, expected.clone(), span)
     }
 
     /// `[value for x in list if condition]`; `check` is what becomes of the value.

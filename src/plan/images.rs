@@ -8,7 +8,7 @@ use super::eval::{TagForm, WrittenTag};
 use super::graph::{Needs, circles};
 use super::lower::Lowering;
 use super::rules::matches_pattern;
-use super::trace::{ImageTrace, StepTrace, Trace};
+use super::trace::{Base, ImageTrace, StepTrace, Trace};
 use super::{Attest, Cache, CacheTarget, Image, ImageId, Plan, RepositoryId, Step, Tag, errors};
 use crate::check::program::{CacheMethod, DeferredField, Expr, ExprKind, Part, StepKind};
 use crate::diag::{Diagnostic, similar};
@@ -65,7 +65,7 @@ impl<'a> Lowering<'a> {
         let needs: Needs<Span> = trace
             .images
             .iter()
-            .map(|image| image.bases.iter().map(|(_, id, span)| (id.0, *span)).collect())
+            .map(|image| image.bases.iter().map(|base| (base.image.0, base.span)).collect())
             .collect();
         let mut reported = HashSet::new();
         for circle in circles(&needs) {
@@ -83,7 +83,7 @@ impl<'a> Lowering<'a> {
     /// A base must be there for each platform. What an image without `platforms` is built for is the engine's choice.
     fn check_bases(&self, plan: &Plan, trace: &Trace<'a>) {
         for (image, one) in plan.images.iter().zip(&trace.images) {
-            for (_, id, span) in &one.bases {
+            for Base { image: id, span } in &one.bases {
                 let base = plan.image(*id);
                 let missing = image.platforms().iter().find(|platform| !base.platforms().contains(platform));
                 let (Some(missing), false) = (missing, base.platforms().is_empty()) else { continue };

@@ -26,8 +26,15 @@ pub(super) struct ImageTrace<'a> {
     /// The tags of `cache { from, to }`; of an automatic cache none.
     pub(super) cache_from: Vec<WrittenTag>,
     pub(super) cache_to: Vec<WrittenTag>,
-    /// The images that it is built from, each with the name of the context and the place that names the image.
-    pub(super) bases: Vec<(String, ImageId, Span)>,
+    /// The images that it is built from.
+    pub(super) bases: Vec<Base>,
+}
+
+/// An image of the program that another one is built from.
+pub(super) struct Base {
+    pub(super) image: ImageId,
+    /// What names it.
+    pub(super) span: Span,
 }
 
 #[derive(Clone)]

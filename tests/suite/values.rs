@@ -184,9 +184,9 @@ fn evaluation_ends() {
              let a = {}\n",
             nested(4, "length([big, big, big, big])")
         ),
-        format!(
-            "let list = split(\"0,1,2,3,4,5,6,7,8,9,a,b,c,d,e,f\", \",\")\nimage api for a in list, b in list, c in list, d in list {{ }}\nwave w {{ build api }}\n"
-        ),
+        "let list = split(\"0,1,2,3,4,5,6,7,8,9,a,b,c,d,e,f\", \",\")\n\
+         image api for a in list, b in list, c in list, d in list { }\nwave w { build api }\n"
+            .to_owned(),
     ] {
         let started = std::time::Instant::now();
         assert_eq!(codes(&text), ["E0312"], "{text}");

@@ -12,10 +12,10 @@ use crate::plan::eval::{CachePlace, Value, WrittenTag};
 use crate::plan::families::key_text;
 use crate::plan::functions::slug;
 use crate::plan::rules::{is_platform, tag_problem};
-use crate::plan::trace::ImageTrace;
+use crate::plan::trace::{Base, ImageTrace};
 use crate::plan::{
-    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, ImageId, Network, PushTag,
-    Secret, Tag, errors,
+    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag,
+    errors,
 };
 use crate::source::Span;
 
@@ -134,9 +134,9 @@ impl<'a> Lowering<'a> {
     }
 
     /// The contexts by name, and those of them that are images of the program.
-    fn contexts(&self, expr: Option<&Expr>) -> (IndexMap<String, Context>, Vec<(String, ImageId, Span)>) {
+    fn contexts(&self, expr: Option<&Expr>) -> (IndexMap<String, Context>, Vec<Base>) {
         let mut contexts = IndexMap::new();
-        let mut bases: IndexMap<String, (ImageId, Span)> = IndexMap::new();
+        let mut bases: IndexMap<String, Base> = IndexMap::new();
         // Part by part: a path is relative to the file in which it is written.
         for part in expr.map(Expr::written).unwrap_or_default() {
             let Some(Value::Map(entries)) = self.optional(Some(part)) else { continue };
@@ -150,13 +150,13 @@ impl<'a> Lowering<'a> {
                 };
                 let Some(context) = context else { continue };
                 match context {
-                    Context::Image(id) => bases.insert(name.clone(), (id, span)),
+                    Context::Image(image) => bases.insert(name.clone(), Base { image, span }),
                     _ => bases.shift_remove(&name),
                 };
                 contexts.insert(name, context);
             }
         }
-        (contexts, bases.into_iter().map(|(name, (id, span))| (name, id, span)).collect())
+        (contexts, bases.into_values().collect())
     }
 
     /// A folder or a reference to an image of elsewhere.
