@@ -18,16 +18,25 @@ impl<'a> Checker<'a> {
         }
         let span = found.span;
         let wrap = |kind, ty| Expr { kind, ty, span };
-        match (&found.ty, expected.required(), place.slot) {
+        // Unset stays unset, where that is allowed.
+        let have = if matches!(expected, Type::Optional(_)) { found.ty.required() } else { &found.ty };
+        let is_optional = matches!(found.ty, Type::Optional(_));
+        match (have, expected.required(), place.slot) {
             (Type::Int | Type::Bool, Type::String, Slot::BuildArguments | Slot::Limits | Slot::Hole) => {
-                wrap(ExprKind::Text(Box::new(found)), Type::String)
+                let ty = if is_optional { Type::String.optional() } else { Type::String };
+                wrap(ExprKind::Text(Box::new(found)), ty)
             }
-            (Type::Tag, Type::Cache, Slot::CacheSource) => {
+            (Type::Tag, Type::Cache, Slot::CacheSource) if !is_optional => {
                 let arguments = IndexMap::from([("tag", found)]);
                 wrap(ExprKind::Cache { method: CacheMethod::Registry, arguments }, Type::Cache)
             }
-            (Type::String, Type::Context, Slot::Context | Slot::NamedContext)
-            | (Type::Image, Type::Context, Slot::NamedContext) => wrap(found.kind, Type::Context),
+            // The plan takes tags there as they are.
+            (Type::List(item), Type::List(want), Slot::CacheSource)
+                if (&**item, &**want) == (&Type::Tag, &Type::Cache) =>
+            {
+                wrap(found.kind, Type::list(Type::Cache))
+            }
+            (Type::Image, Type::Context, Slot::NamedContext) => wrap(found.kind, Type::Context),
             // The plan must see which secret it is.
             (Type::Secret, Type::String, Slot::CommandEnvironment)
                 if matches!(found.kind, ExprKind::Secret(_)) =>
@@ -70,7 +79,10 @@ impl<'a> Checker<'a> {
                 return errors::wrong_kind(name, declared, found, expected, &candidates, has_ref);
             }
         }
-        if found.ty.required().fits(expected) {
+        let becomes_text = matches!(place.slot, Slot::BuildArguments | Slot::Limits | Slot::Hole)
+            && matches!(found.ty.required(), Type::Int | Type::Bool)
+            && *expected == Type::String;
+        if found.ty.required().fits(expected) || (becomes_text && matches!(found.ty, Type::Optional(_))) {
             return errors::maybe_unset(found, expected, place.subject, source);
         }
         let repository = self.names.of_kind(|kind| matches!(kind, Kind::Repository(_)));

@@ -328,11 +328,16 @@ impl<'a> Checker<'a> {
         let base = self.infer(base);
         let wanted = match base.ty.required() {
             Type::List(_) => Type::Int,
+            Type::Map(_) | Type::Family => Type::String,
             Type::Error => {
                 self.use_names([index]);
                 return Expr::error(span);
             }
-            _ => Type::String,
+            _ => {
+                self.use_names([index]);
+                self.report(errors::not_indexable(&base, index.span));
+                return Expr::error(span);
+            }
         };
         let place = Place::plain(Subject::Index);
         let index = self.before_the_run(base.span, |checker| checker.expr(index, &wanted, place));

@@ -13,6 +13,9 @@ use crate::check::program::{Binder, Expr, ImageRef, LocalId};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 
+/// How many steps of work a member of a family is, whatever is evaluated for it.
+const MEMBER: usize = 100;
+
 /// The images that one item makes: one with the key `[]`, or one for each key of a family.
 #[derive(Debug)]
 pub(super) struct Family {
@@ -41,6 +44,9 @@ pub(super) fn gather(found: Vec<Found>) -> Vec<Diagnostic> {
             gathered.entry((one.diagnostic.code, one.diagnostic.primary.span)).or_default().push(one);
         }
     }
+    // What a template says wrong is said of an image and of a family that extend it.
+    let plain: HashSet<_> = diagnostics.iter().map(|one: &Diagnostic| (one.code, one.primary.span)).collect();
+    gathered.retain(|place, _| !plain.contains(place));
     for found in gathered.into_values() {
         let more = found.len() - 1;
         let Some(Found { diagnostic, members }) = found.into_iter().next() else { continue };
@@ -115,7 +121,7 @@ impl Evaluator<'_> {
                 }
                 for item in self.items(binder) {
                     longer.push(key.iter().cloned().chain([item]).collect());
-                    if self.spend(binders.len(), binder.list.span) {
+                    if self.spend(MEMBER, binder.list.span) {
                         return Vec::new();
                     }
                 }

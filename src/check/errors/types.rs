@@ -97,6 +97,7 @@ fn with_rewrite(
         (ExprKind::Int(number), Type::Duration) => {
             Some(format!("add a unit: `{number}s` for seconds, `{number}m` for minutes"))
         }
+        (ExprKind::Int(number), Type::Size) => Some(format!("add a unit: `{number}MiB`")),
         (_, Type::String) if matches!(found.ty, Type::Int | Type::Bool) => {
             source.map(|source| format!("write `\"${{{source}}}\"`"))
         }
@@ -157,7 +158,7 @@ pub(in crate::check) fn maybe_unset(
         }
         _ => diagnostic.with_note(format!("{} must be `{wanted}`", words(subject))),
     };
-    let default = match wanted {
+    let default = match found.ty.required() {
         Type::Int => "0",
         Type::Bool => "false",
         Type::Duration => "5m",
@@ -249,6 +250,19 @@ pub(in crate::check) fn not_iterable(list: &Expr) -> Diagnostic {
         list.span,
         "expected a list",
     )
+}
+
+pub(in crate::check) fn not_measurable(found: &Expr) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TypeMismatch,
+        format!("{} has no length", a(&noun(&found.ty))),
+        found.span,
+        "nothing to count",
+    );
+    match found.ty {
+        Type::Family => diagnostic.with_help("count the list that the family is made from"),
+        _ => diagnostic.with_note("`length` counts the items of a list, the entries of a map and characters"),
+    }
 }
 
 pub(in crate::check) fn not_indexable(base: &Expr, index: Span) -> Diagnostic {

@@ -211,6 +211,9 @@ impl<'a> Lowering<'a> {
         let list = image.attributes.block("cache").and_then(|cache| cache.get(name));
         let cache = |value| match value {
             Value::Cache { place, mode } => Some((place, mode)),
+            Value::Tag { tag, varies, form, span } => {
+                Some((CachePlace::Registry(WrittenTag { tag, varies, form, span }), CacheMode::Min))
+            }
             _ => None,
         };
         self.list(list).into_iter().filter_map(cache).collect()
