@@ -5,6 +5,7 @@
 
 mod code;
 pub mod fix;
+mod keys;
 pub mod pages;
 pub mod render;
 mod suggest;
@@ -12,6 +13,7 @@ mod suggest;
 use crate::source::Span;
 
 pub use code::{Code, Severity};
+pub use keys::looks_like_aws_key;
 pub use suggest::{only_similar, similar};
 
 /// A place in a source and what is true there.

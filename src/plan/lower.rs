@@ -1,11 +1,11 @@
 //! Puts a plan together: every item of the program with its values.
 
 mod images;
+mod settings;
 mod waves;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -37,6 +37,7 @@ pub(super) fn lower(program: &Checked, inputs: &Inputs<'_>) -> (Plan, Vec<Diagno
     let trace = lowering.trace.take();
     lowering.check_tags(&plan, &trace);
     lowering.check_pushes(&plan, &trace);
+    lowering.check_images(&plan, &trace);
     order_tags(&mut plan);
     let (diagnostics, read) = lowering.eval.finish();
     plan.inputs = read;
@@ -71,13 +72,6 @@ impl<'a> Lowering<'a> {
         matches!(self.optional(expr), Some(Value::Bool(true)))
     }
 
-    fn duration(&self, expr: Option<&Expr>) -> Option<Duration> {
-        match self.optional(expr) {
-            Some(Value::Duration(duration)) => Some(duration),
-            _ => None,
-        }
-    }
-
     pub(super) fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
         match self.optional(expr) {
             Some(Value::List(items)) => items,
@@ -110,6 +104,7 @@ impl<'a> Lowering<'a> {
     fn registry(&self, registry: &program::Registry) -> Registry {
         let attributes = &registry.attributes;
         let text = |name: &str| self.optional_string(attributes.get(name));
+        let role = || self.role(attributes.get("role"));
         let host = || {
             let host = attributes.get("host").map(|host| self.host(host));
             host.filter(|host| !host.is_empty())
@@ -125,14 +120,14 @@ impl<'a> Lowering<'a> {
                 insecure: self.flag(attributes.get("insecure")),
             },
             program::RegistryKind::Ecr if self.flag(attributes.get("public")) => {
-                RegistryKind::EcrPublic { profile: text("profile"), role: text("role") }
+                RegistryKind::EcrPublic { profile: text("profile"), role: role() }
             }
             program::RegistryKind::Ecr => RegistryKind::Ecr {
                 account: attributes.get("account").map(|account| self.account(account)).unwrap_or_default(),
-                region: text("region").unwrap_or_default(),
+                region: self.region(attributes.get("region")).unwrap_or_default(),
                 profile: text("profile"),
-                role: text("role"),
-                endpoint: text("endpoint"),
+                role: role(),
+                endpoint: self.api(attributes.get("endpoint")),
                 host: host(),
             },
         };
@@ -189,7 +184,7 @@ impl<'a> Lowering<'a> {
         }
         let lifecycle = attributes.block("lifecycle").map(|lifecycle| Lifecycle {
             keep_last: lifecycle.get("keep_last").map(|expr| self.count(expr, 1, MAX_KEPT)),
-            untagged_after: self.duration(lifecycle.get("untagged_after")),
+            untagged_after: self.days(lifecycle.get("untagged_after")),
         });
         Repository {
             item,
@@ -197,12 +192,12 @@ impl<'a> Lowering<'a> {
             name,
             create: self.flag(attributes.get("create")),
             immutable: self.flag(attributes.get("immutable")),
-            mutable_tags: self.strings(attributes.get("mutable_tags")),
+            mutable_tags: self.mutable_tags(attributes.get("mutable_tags")),
             scan_on_push: match self.optional(attributes.get("scan_on_push")) {
                 Some(Value::Bool(scan)) => Some(scan),
                 _ => None,
             },
-            kms_key: self.optional_string(attributes.get("kms_key")),
+            kms_key: self.kms_key(attributes.get("kms_key")),
             lifecycle,
             manage: self.flag(attributes.get("manage")),
         }
@@ -219,16 +214,20 @@ impl<'a> Lowering<'a> {
             cert: file(tls, "cert"),
             key: file(tls, "key"),
         });
-        Builder {
+        let planned = Builder {
             name: builder.name.value.clone(),
             kind: match builder.kind {
                 program::BuilderKind::Docker => BuilderKind::Docker,
                 program::BuilderKind::Buildkit => BuilderKind::Buildkit,
             },
-            endpoint: self.optional_string(attributes.get("endpoint")),
+            endpoint: self.endpoint(attributes.get("endpoint")),
             tls,
             platforms: self.platforms(attributes.get("platforms")),
+        };
+        if let Some(block) = attributes.block("tls") {
+            self.check_tls(&planned, block);
         }
+        planned
     }
 
     fn retries(&self, expr: Option<&Expr>) -> u32 {
