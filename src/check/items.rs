@@ -305,7 +305,7 @@ impl<'a> Checker<'a> {
 }
 
 /// The text of a string literal without holes.
-fn literal(expr: &ast::Expr) -> Option<&str> {
+pub(super) fn literal(expr: &ast::Expr) -> Option<&str> {
     match &expr.kind {
         ast::ExprKind::String(parts) => match parts.as_slice() {
             [] => Some(""),

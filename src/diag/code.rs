@@ -58,6 +58,7 @@ pub enum Code {
     UnusedItem,
     SecretAsParam,
     CyclicInclude,
+    TooManyIncludes,
     TypeMismatch,
     MaybeUnset,
     NotAChoice,
@@ -104,7 +105,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the families.
-    pub const ALL: [Code; 84] = [
+    pub const ALL: [Code; 85] = [
         Code::UnterminatedString,
         Code::SingleQuotes,
         Code::ForeignComment,
@@ -147,6 +148,7 @@ impl Code {
         Code::UnusedItem,
         Code::SecretAsParam,
         Code::CyclicInclude,
+        Code::TooManyIncludes,
         Code::TypeMismatch,
         Code::MaybeUnset,
         Code::NotAChoice,
@@ -236,6 +238,7 @@ impl Code {
             Code::UnusedItem => "W0209",
             Code::SecretAsParam => "W0210",
             Code::CyclicInclude => "E0211",
+            Code::TooManyIncludes => "E0212",
             Code::TypeMismatch => "E0301",
             Code::MaybeUnset => "E0302",
             Code::NotAChoice => "E0303",
