@@ -10,9 +10,11 @@ mod functions;
 mod limits;
 mod lower;
 mod outside;
+mod portable;
 mod pushes;
 mod rules;
 mod trace;
+mod waves;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +25,8 @@ use serde::Serialize;
 use crate::check::Program as CheckedProgram;
 use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
+
+pub use functions::duration_text;
 
 /// What a plan is made from besides the program.
 pub struct Inputs<'a> {
@@ -58,6 +62,14 @@ pub fn unknown_params<'a>(
         .collect()
 }
 
+/// The values of params and of what else comes from outside, as far as they can be found: a param without a value is
+/// not there, and what is wrong with a value is not said.
+pub fn inputs(program: &CheckedProgram, inputs: &Inputs<'_>) -> Vec<Input> {
+    let evaluator = eval::Evaluator::new(program, inputs);
+    evaluator.all_values();
+    evaluator.finish().1
+}
+
 /// An index into [`Plan::images`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -82,6 +94,11 @@ pub struct BuilderId(pub(crate) usize);
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
+    /// Of the form that a plan is written in as JSON; see `docs/plan-schema.md`.
+    pub version: u32,
+    /// The folder of the file that is run, where [`Plan::portable`] lets paths start.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// Values that came from outside the file, and from where.
     pub inputs: Vec<Input>,
     pub registries: Vec<Registry>,
@@ -202,6 +219,7 @@ pub struct Lifecycle {
     /// How many images stay.
     pub keep_last: Option<u32>,
     /// How long images without a tag stay.
+    #[serde(serialize_with = "portable::duration")]
     pub untagged_after: Option<Duration>,
 }
 
@@ -257,6 +275,8 @@ pub struct Image {
     pub name: String,
     /// `false`: it is not built in this run (its `when` does not hold).
     pub when: bool,
+    /// Its `when` as it is written.
+    pub condition: Option<String>,
     /// `None`: the local Docker Engine.
     pub builder: Option<BuilderId>,
     /// The images that have to be built before.
@@ -265,6 +285,7 @@ pub struct Image {
     pub build: Build,
     /// Put the image into the image store of the engine.
     pub load: bool,
+    #[serde(serialize_with = "portable::duration")]
     pub timeout: Option<Duration>,
     /// How often a failed build is started again.
     pub retries: u32,
@@ -460,6 +481,8 @@ pub struct Wave {
     pub name: String,
     /// `false`: the wave is skipped (its `when` does not hold).
     pub when: bool,
+    /// Its `when` as it is written.
+    pub condition: Option<String>,
     #[serde(flatten)]
     pub body: WaveBody,
 }
@@ -473,6 +496,31 @@ pub enum WaveBody {
 }
 
 impl Wave {
+    /// Its stages; none if it holds steps.
+    pub fn stages(&self) -> &[Stage] {
+        match &self.body {
+            WaveBody::Steps { .. } => &[],
+            WaveBody::Stages { stages, .. } => stages,
+        }
+    }
+
+    fn stages_mut(&mut self) -> &mut [Stage] {
+        match &mut self.body {
+            WaveBody::Steps { .. } => &mut [],
+            WaveBody::Stages { stages, .. } => stages,
+        }
+    }
+
+    fn each_step_mut(&mut self, change: &mut dyn FnMut(&mut Step)) {
+        match &mut self.body {
+            WaveBody::Steps { steps } => steps.iter_mut().for_each(change),
+            WaveBody::Stages { pre, stages, post } => {
+                let stages = stages.iter_mut().flat_map(|stage| &mut stage.steps);
+                pre.iter_mut().chain(stages).chain(post).for_each(change);
+            }
+        }
+    }
+
     /// All its steps, in the order of the file.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         let (first, stages, last): (&[Step], &[Stage], &[Step]) = match &self.body {
@@ -492,11 +540,17 @@ pub struct Stage {
     pub name: String,
     /// The stages, as indices into those of the wave, that have to end well before.
     pub after: Vec<usize>,
-    /// `false`: the stage is skipped (its `when` does not hold).
+    /// `false`: its `when` does not hold.
     pub when: bool,
+    /// Its `when` as it is written.
+    pub condition: Option<String>,
+    /// `false`: the stage is skipped. Its `when` does not hold, or that of the wave, or no stage of a name that it waits
+    /// for runs.
+    pub runs: bool,
     /// For its commands, which may override it.
     pub env: IndexMap<String, EnvValue>,
     /// For all its steps together.
+    #[serde(serialize_with = "portable::duration")]
     pub timeout: Option<Duration>,
     pub steps: Vec<Step>,
 }
@@ -531,6 +585,7 @@ pub struct Command {
     pub env: IndexMap<String, EnvValue>,
     /// The working folder; by default the one of the `.cachefile`.
     pub dir: PathBuf,
+    #[serde(serialize_with = "portable::duration")]
     pub timeout: Option<Duration>,
     /// How often a failed command is started again.
     pub retries: u32,
@@ -579,6 +634,9 @@ pub enum TextPiece {
 }
 
 impl Plan {
+    /// What [`Plan::version`] is now.
+    pub const VERSION: u32 = 1;
+
     pub fn registry(&self, id: RegistryId) -> &Registry {
         self.registries.get(id.0).expect("a RegistryId is used with the plan that made it")
     }

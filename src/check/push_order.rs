@@ -236,7 +236,7 @@ impl Step {
             StepKind::Build(_) | StepKind::Push(_) => Vec::new(),
             StepKind::Promote { image, .. } => {
                 vec![DeferredUse { image, field: None, span: image.span, in_stage_env: false }]
-            },
+            }
             StepKind::Run { arguments, options } => {
                 uses_in(arguments.iter().chain(values(options)).collect())
             }

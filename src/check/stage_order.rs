@@ -92,7 +92,8 @@ impl StageOrder {
                 }
             };
             while let Some((stage, position)) = stack.last_mut() {
-                let Some(next) = self.after.get(*stage).and_then(|after| after.get(*position)).copied() else {
+                let Some(next) = self.after.get(*stage).and_then(|after| after.get(*position)).copied()
+                else {
                     mark(*stage, true);
                     stack.pop();
                     continue;

@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
                 StepKind::Promote { image: image?, to }
             }
         };
-        Some(Step { keyword: step.keyword, kind })
+        Some(Step { kind })
     }
 
     fn step_text(&mut self, text: &'a ast::Expr, subject: Subject<'a>) -> Expr {
@@ -195,7 +195,9 @@ impl<'a> Checker<'a> {
         };
         if looks_like_a_command(text) {
             let is_plain = |word: &&str| {
-                word.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '+'))
+                word.chars().all(|c| {
+                    c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '+')
+                })
             };
             let words: Vec<_> = text.split_whitespace().collect();
             let split: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
@@ -279,7 +281,8 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_paths_with_blanks() {
-        for command in ["pytest -q", " docker compose up", "go test ./...", "./deploy.sh prod", "/bin/ls -l"] {
+        for command in ["pytest -q", " docker compose up", "go test ./...", "./deploy.sh prod", "/bin/ls -l"]
+        {
             assert!(looks_like_a_command(command), "{command}");
         }
         for program in ["pytest", "", "/opt/My Tools/deploy", "./My Program", "C:\\Program Files\\tool.exe"] {

@@ -61,9 +61,8 @@ pub(in crate::check) fn ref_never_pushed(one: &Use<'_>, declared: Span) -> Diagn
         Some(_) => format!("{} but `{image}` is never pushed", one.sentence()),
         None => format!("{} but never pushed", one.sentence()),
     };
-    let diagnostic =
-        Diagnostic::new(Code::RefNeverPushed, message, one.span, "has no registry reference")
-            .with_label(declared, "not in any `push`");
+    let diagnostic = Diagnostic::new(Code::RefNeverPushed, message, one.span, "has no registry reference")
+        .with_label(declared, "not in any `push`");
     one.with_more(diagnostic)
         .with_help(format!("add `push {image}` before this step, or to a wave before `{wave}`"))
 }
@@ -208,9 +207,17 @@ pub(in crate::check) fn stage_declared_twice(name: &Name, first: Span) -> Diagno
 /// What a name behind `after` is, if not a stage of its wave.
 pub(in crate::check) enum NotAStage<'a> {
     /// A stage of another wave, which runs `later` or before.
-    Elsewhere { wave: &'a Name, stage: Span, later: bool },
+    Elsewhere {
+        wave: &'a Name,
+        stage: Span,
+        later: bool,
+    },
     /// A wave: this one, or another one that runs `later` or before.
-    Wave { name: &'a Name, is_this: bool, later: bool },
+    Wave {
+        name: &'a Name,
+        is_this: bool,
+        later: bool,
+    },
     /// `pre` or `post`
     Block,
     Unknown,
@@ -230,7 +237,9 @@ pub(in crate::check) fn unknown_stage(
         "not a stage of this wave",
     );
     let ordered = |diagnostic: Diagnostic, other: &str, later: bool| match later {
-        false => diagnostic.with_note("waves already run in order").with_help(format!("remove `after {text}`")),
+        false => {
+            diagnostic.with_note("waves already run in order").with_help(format!("remove `after {text}`"))
+        }
         true => diagnostic
             .with_note("waves run in file order")
             .with_help(format!("move wave `{other}` above wave `{}`, and remove `after {text}`", wave.value)),
@@ -246,9 +255,9 @@ pub(in crate::check) fn unknown_stage(
         NotAStage::Wave { name: other, .. } => diagnostic
             .with_label(other.span, "this is the wave of the stage")
             .with_help(format!("remove `after {text}`")),
-        NotAStage::Block if text == "pre" => diagnostic
-            .with_note("`pre` always ends before the stages start")
-            .with_help("remove `after pre`"),
+        NotAStage::Block if text == "pre" => {
+            diagnostic.with_note("`pre` always ends before the stages start").with_help("remove `after pre`")
+        }
         NotAStage::Block => diagnostic
             .with_note("`post` always starts when the last stage has ended")
             .with_help(format!("move the steps of stage `{}` to the end of `post`", stage.value)),
