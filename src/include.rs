@@ -216,12 +216,18 @@ fn shown(name: &str) -> String {
 fn unreadable(written: &str, path: &Path, cause: &io::Error, span: Span) -> Diagnostic {
     let looked_up = format!("looked up as `{}`", path.display());
     let diagnostic = match cause.kind() {
-        io::ErrorKind::NotFound => {
-            Diagnostic::new(Code::MissingPath, format!("{} does not exist", shown(written)), span, "no such file")
-        }
-        io::ErrorKind::IsADirectory => {
-            Diagnostic::new(Code::MissingPath, format!("{} is not a file", shown(written)), span, "this is a folder")
-        }
+        io::ErrorKind::NotFound => Diagnostic::new(
+            Code::MissingPath,
+            format!("{} does not exist", shown(written)),
+            span,
+            "no such file",
+        ),
+        io::ErrorKind::IsADirectory => Diagnostic::new(
+            Code::MissingPath,
+            format!("{} is not a file", shown(written)),
+            span,
+            "this is a folder",
+        ),
         _ => Diagnostic::new(
             Code::MissingPath,
             format!("{} cannot be read", shown(written)),

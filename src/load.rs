@@ -48,7 +48,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where folders are listed for `hash_files`")]
 fn read_folder(path: &Path) -> io::Result<std::fs::ReadDir> {
     std::fs::read_dir(path)
 }

@@ -199,7 +199,7 @@ impl Program {
             (Block::Stage(one), Block::Stage(other)) if one != other => {
                 let (usage_stage, push_stage) = (stage_name(one), stage_name(other));
                 if order.stages_precede(usage.wave, one, other) {
-                    errors::Later::LaterStage { usage: usage_stage, push: push_stage }
+                    errors::Later::Follower { usage: usage_stage, push: push_stage }
                 } else {
                     errors::Later::Parallel { usage: usage_stage, push: push_stage }
                 }

@@ -80,9 +80,7 @@ impl StageOrder {
         let mut reported: HashSet<usize> = HashSet::new();
         // `None`: not seen; `false`: on the stack; `true`: done.
         let mut done: Vec<Option<bool>> = vec![None; self.after.len()];
-        let mut mark = |stage: usize, value| {
-            done.get_mut(stage).and_then(|slot| std::mem::replace(slot, Some(value)).or(None))
-        };
+        let mut mark = |stage: usize, value| done.get_mut(stage).and_then(|slot| slot.replace(value));
         for first in 0..self.after.len() {
             let mut stack = match mark(first, false) {
                 None => vec![(first, 0)],

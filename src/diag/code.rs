@@ -194,6 +194,7 @@ impl Code {
     ];
 
     /// The code as users see it: `E0403`, `W0405`.
+    #[expect(clippy::too_many_lines, reason = "a table, a line for each code")]
     pub fn as_str(self) -> &'static str {
         match self {
             Code::UnterminatedString => "E0001",

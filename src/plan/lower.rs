@@ -191,7 +191,9 @@ impl<'a> Lowering<'a> {
         };
         let ecr =
             registries.get(registry.0).is_some_and(|found| !matches!(found.kind, RegistryKind::Oci { .. }));
-        let name = self.optional_string(attributes.get("name")).unwrap_or_else(|| item.trim_start_matches('_').replace('_', "-"));
+        let name = self
+            .optional_string(attributes.get("name"))
+            .unwrap_or_else(|| item.trim_start_matches('_').replace('_', "-"));
         if let Some(problem) = repository_name_problem(&name, ecr) {
             let span = attributes.get("name").map_or(repository.item.span, |expr| expr.span);
             self.eval.report(errors::bad_repository_name(&name, span, &problem, ecr));

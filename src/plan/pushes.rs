@@ -91,7 +91,7 @@ impl<'a> Lowering<'a> {
                 let mut found_before = found.iter().filter(|(push, _)| precedes(&order, push, step));
                 let is_known = is_built(id) && found_before.any(|(push, _)| push.runs);
                 if !is_known && reported.insert(*id) {
-                    self.report_use(plan, trace, &order, (*id, *field, *span), step, found);
+                    self.report_use((plan, trace, &order), (*id, *field, *span), step, found);
                 }
             }
         }
@@ -119,9 +119,7 @@ impl<'a> Lowering<'a> {
     /// A use that no push of this run precedes. Where that is so in every run, the checker has reported it.
     fn report_use(
         &self,
-        plan: &Plan,
-        trace: &Trace<'a>,
-        order: &StepOrder,
+        (plan, trace, order): (&Plan, &Trace<'a>, &StepOrder),
         (id, field, span): (ImageId, Option<DeferredField>, Span),
         step: &StepTrace<'a>,
         pushes: &[(&StepTrace<'a>, Span)],

@@ -76,7 +76,7 @@ pub(in crate::check) enum Later<'a> {
     /// The stages of the use and of the push.
     Parallel { usage: &'a str, push: &'a str },
     /// The stage of the push waits for that of the use.
-    LaterStage { usage: &'a str, push: &'a str },
+    Follower { usage: &'a str, push: &'a str },
     /// The use is in `pre`, the push in a stage or `post`.
     BehindPre,
     /// The push is in `post`, the use in a stage.
@@ -111,7 +111,7 @@ pub(in crate::check) fn ref_before_push(one: &Use<'_>, push: Span, why: &Later<'
             format!("stages `{push}` and `{usage}` run in parallel"),
             format!("write `stage {usage} after {push}`"),
         ),
-        Later::LaterStage { usage, push } => (
+        Later::Follower { usage, push } => (
             format!("needed in stage `{usage}`"),
             format!("pushed later, in stage `{push}`"),
             format!("stage `{push}` waits for stage `{usage}`"),
