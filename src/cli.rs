@@ -1,6 +1,9 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod list;
+mod pipeline;
+mod plan;
 mod progress;
 mod run;
 mod say;
@@ -36,6 +39,8 @@ Examples:
   cachelang run                          run the pipeline of this folder
   cachelang run -f deploy/.cachefile     of another file
   cachelang run --param commit=abc123    with a value for a param
+  cachelang plan                         what a run would do
+  cachelang list                         what the file declares
 
 Environment:
   DOCKER_HOST    the Docker Engine (default: unix:///var/run/docker.sock)
@@ -54,6 +59,31 @@ Examples:
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
   cachelang run --progress plain 2> build.log")]
     Run(RunArgs),
+
+    /// Show what a run would do: waves, steps, images and what came from outside
+    #[command(after_help = "\
+Examples:
+  cachelang plan
+  cachelang plan --param commit=abc123
+  cachelang plan --format json > plan.json        docs/plan-schema.md describes it
+  cachelang plan --format dot | dot -Tsvg > plan.svg
+
+Exit codes:
+  0 there is a plan, 2 the file or the command line is wrong")]
+    Plan(plan::PlanArgs),
+
+    /// List what a file declares: params with their values, images, waves
+    #[command(after_help = "\
+Descriptions are the `##` lines above an item.
+
+Examples:
+  cachelang list
+  cachelang list -f deploy/.cachefile
+  cachelang list --format json
+
+Exit codes:
+  0 done, 2 the file or the command line is wrong; what could be read is listed even then")]
+    List(list::ListArgs),
 }
 
 #[derive(Debug, Args)]
@@ -94,19 +124,25 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
+    ExitCode::from(match cli.command {
+        Command::Run(args) => run_pipeline(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::List(args) => list::list(&args),
+    })
+}
+
+fn run_pipeline(args: &RunArgs) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             say::say_line(format_args!("error: cannot start the runtime ({error})"));
-            return ExitCode::from(FAILED);
+            return FAILED;
         }
     };
-    let code = match cli.command {
-        Command::Run(args) => runtime.block_on(run::run(&args)),
-    };
+    let code = runtime.block_on(run::run(args));
     // A build that was given up may still have a file open; there is nothing left to wait for.
     runtime.shutdown_background();
-    ExitCode::from(code)
+    code
 }
 
 fn log_to_stderr(verbose: u8) {

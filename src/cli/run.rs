@@ -96,7 +96,7 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
 }
 
 /// The absolute path of the file and what messages call it.
-fn locate(file: Option<&Path>) -> Result<(PathBuf, String), u8> {
+pub(super) fn locate(file: Option<&Path>) -> Result<(PathBuf, String), u8> {
     let here = std::env::current_dir().map_err(|error| wrong(&error))?;
     match file {
         Some(file) => Ok((here.join(file), file.display().to_string())),
@@ -108,7 +108,7 @@ fn locate(file: Option<&Path>) -> Result<(PathBuf, String), u8> {
     }
 }
 
-fn wrong(error: &dyn std::error::Error) -> u8 {
+pub(super) fn wrong(error: &dyn std::error::Error) -> u8 {
     say_line(format_args!("error: {error}"));
     WRONG
 }
@@ -161,7 +161,7 @@ fn ignores_hangup() -> bool {
     ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
-fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
+pub(super) fn show_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
         let shown = render::human(sources, diagnostics, stderr_style());
         say_line(format_args!("{}", shown.strip_suffix('\n').unwrap_or(&shown)));

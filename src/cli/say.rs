@@ -11,6 +11,12 @@ pub(super) fn print_line(line: Arguments<'_>) {
     write_line(io::stdout().lock(), line);
 }
 
+/// A text of whole lines on standard output.
+pub(super) fn print(text: &str) {
+    let mut stream = io::stdout().lock();
+    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+}
+
 /// A line on standard error.
 pub(super) fn say_line(line: Arguments<'_>) {
     write_line(io::stderr().lock(), line);

@@ -7,8 +7,11 @@
     reason = "tests read files and fail loudly"
 )]
 
+#[cfg(feature = "cli")]
+mod cli;
 mod docs;
 mod golden;
+mod schema;
 mod syntax;
 mod tidy;
 mod values;

@@ -7,14 +7,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("diag", &["source"]),
     ("syntax", &["source", "diag"]),
-    ("check", &["source", "diag", "syntax"]),
-    ("plan", &["source", "diag", "syntax", "check"]),
+    ("environment", &[]),
+    ("include", &["source", "diag", "syntax", "environment"]),
+    ("check", &["source", "diag", "syntax", "environment", "include"]),
+    ("plan", &["source", "diag", "syntax", "check", "environment"]),
     ("cache", &["plan", "host"]),
     ("host", &["plan", "cache"]),
     ("run", &["plan", "host", "cache"]),
     ("buildkit", &["plan", "host", "cache"]),
     ("registry", &["plan", "host"]),
-    ("load", &["source", "plan"]),
+    ("load", &["source", "environment"]),
 ];
 
 /// Lines of a file without its tests.
