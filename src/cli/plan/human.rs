@@ -454,12 +454,12 @@ mod tests {
         let inputs = Inputs { params: &IndexMap::new(), environment: &AnyFile };
         let (planned, _) = crate::plan::plan(&program, &inputs).expect("the file can be planned");
         let planned = planned.portable();
+        let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("the pattern is valid");
         for width in [80, 120] {
             let shown = plan(&planned, ".cachefile", Layout { width, color: false });
             let longest = shown.lines().map(|line| line.chars().count()).max();
             assert!(longest.is_some_and(|longest| longest <= width), "{width}:\n{shown}");
             let colored = plan(&planned, ".cachefile", Layout { width, color: true });
-            let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("the pattern is valid");
             let without = escapes.replace_all(&colored, "");
             let trimmed = |text: &str| text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
             assert_eq!(trimmed(&without), trimmed(&shown));
