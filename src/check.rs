@@ -18,6 +18,7 @@ mod order;
 pub(crate) mod program;
 pub(crate) mod push_order;
 pub(crate) mod schema;
+pub(crate) mod stage_order;
 mod templates;
 pub(crate) mod types;
 mod waves;

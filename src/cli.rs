@@ -4,7 +4,9 @@
 mod check;
 mod explain;
 mod fmt;
+mod list;
 mod load;
+mod plan;
 mod progress;
 mod run;
 mod say;
@@ -41,6 +43,8 @@ Examples:
   cachelang run --param commit=abc123    with a value for a param
   cachelang check --fix                  correct what has one sure correction
   cachelang explain E0201                what a code means
+  cachelang plan                         what a run would do
+  cachelang list                         what the file declares
 
 Environment:
   DOCKER_HOST    the Docker Engine (default: unix:///var/run/docker.sock)
@@ -88,6 +92,31 @@ Examples:
 Exit codes:
   0 done, 1 something would change (--check), 2 a file cannot be read, formatted or written")]
     Fmt(fmt::FmtArgs),
+
+    /// Show what a run would do: waves, steps, images and what came from outside
+    #[command(after_help = "\
+Examples:
+  cachelang plan
+  cachelang plan --param commit=abc123
+  cachelang plan --format json > plan.json        docs/plan-schema.md describes it
+  cachelang plan --format dot | dot -Tsvg > plan.svg
+
+Exit codes:
+  0 there is a plan, 2 the file or the command line is wrong")]
+    Plan(plan::PlanArgs),
+
+    /// List what a file declares: params with their values, images, waves
+    #[command(after_help = "\
+Descriptions are the `##` lines above an item.
+
+Examples:
+  cachelang list
+  cachelang list -f deploy/.cachefile
+  cachelang list --format json
+
+Exit codes:
+  0 done, 2 the file or the command line is wrong; what could be read is listed even then")]
+    List(list::ListArgs),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +150,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::check(args),
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
+        Command::Plan(args) => plan::plan(args),
+        Command::List(args) => list::list(args),
     })
 }
 

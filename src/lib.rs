@@ -51,6 +51,7 @@ pub mod syntax;
 
 use diag::Diagnostic;
 use environment::Environment;
+use include::ParsedFile;
 use source::{FileId, SourceMap};
 use syntax::allow::Allows;
 
@@ -61,8 +62,17 @@ pub fn check(
     entry: FileId,
     environment: &dyn Environment,
 ) -> (check::Program, Vec<Diagnostic>) {
-    let (files, mut diagnostics) = include::parse(sources, entry, environment);
-    let (mut program, found) = check::check(sources, &files, &diagnostics);
+    let (files, diagnostics) = include::parse(sources, entry, environment);
+    check_parsed(sources, &files, diagnostics)
+}
+
+/// Checks the files of a program that [`include::parse`] has read; `diagnostics` is what that has found.
+pub fn check_parsed(
+    sources: &SourceMap,
+    files: &[ParsedFile],
+    mut diagnostics: Vec<Diagnostic>,
+) -> (check::Program, Vec<Diagnostic>) {
+    let (mut program, found) = check::check(sources, files, &diagnostics);
     diagnostics.extend(found);
     let comments = files.iter().flat_map(|file| &file.ast.comments);
     program.allows = Allows::read(sources, comments, &mut diagnostics);

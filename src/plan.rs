@@ -13,12 +13,16 @@ mod images;
 mod limits;
 mod lower;
 mod outside;
+mod params;
+mod portable;
 mod pushes;
 mod rules;
+mod steps;
 mod tags;
 mod texts;
 mod trace;
 mod value;
+mod waves;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,7 +34,10 @@ use crate::check::Program as CheckedProgram;
 use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
 
+pub use functions::duration_text;
 pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
+pub use params::{inputs, unknown_params};
+pub use steps::{Command, EnvValue, Program, ScriptPiece, Stage, Step, Text, TextPiece, Wave, WaveBody};
 
 /// What a plan is made from besides the program.
 pub struct Inputs<'a> {
@@ -50,20 +57,6 @@ pub fn plan(
     let (plan, mut diagnostics) = lower::lower(program, inputs);
     crate::diag::sort(&mut diagnostics);
     if has_errors(&diagnostics) { Err(diagnostics) } else { Ok((plan, diagnostics)) }
-}
-
-/// The names in `params` that the program does not declare, each with a declared one that is similar.
-pub fn unknown_params<'a>(
-    program: &'a CheckedProgram,
-    params: &'a IndexMap<String, String>,
-) -> Vec<(&'a str, Option<&'a str>)> {
-    let declared: Vec<_> = program.values.iter().filter(|value| value.param.is_some()).collect();
-    let known = || declared.iter().map(|value| value.name.value.as_str());
-    params
-        .keys()
-        .filter(|name| !known().any(|declared| declared == name.as_str()))
-        .map(|name| (name.as_str(), crate::diag::similar(name, known())))
-        .collect()
 }
 
 /// An index into [`Plan::images`].
@@ -90,6 +83,11 @@ pub struct BuilderId(pub(crate) usize);
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
+    /// Of the form that a plan is written in as JSON; see `docs/plan-schema.md`.
+    pub version: u32,
+    /// The folder of the file that is run, where [`Plan::portable`] lets paths start.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// Values that came from outside the file, and from where.
     pub inputs: Vec<Input>,
     pub registries: Vec<Registry>,
@@ -210,6 +208,7 @@ pub struct Lifecycle {
     /// How many images stay.
     pub keep_last: Option<u32>,
     /// How long images without a tag stay.
+    #[serde(serialize_with = "portable::duration")]
     pub untagged_after: Option<Duration>,
 }
 
@@ -257,131 +256,10 @@ pub struct PushTag {
     pub moving: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Wave {
-    pub name: String,
-    /// `false`: the wave is skipped (its `when` does not hold).
-    pub when: bool,
-    #[serde(flatten)]
-    pub body: WaveBody,
-}
-
-/// What a wave does: steps in order, or stages with steps before and after them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum WaveBody {
-    Steps { steps: Vec<Step> },
-    Stages { pre: Vec<Step>, stages: Vec<Stage>, post: Vec<Step> },
-}
-
-impl Wave {
-    /// All its steps, in the order of the file.
-    pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        let (first, stages, last): (&[Step], &[Stage], &[Step]) = match &self.body {
-            WaveBody::Steps { steps } => (steps, &[], &[]),
-            WaveBody::Stages { pre, stages, post } => (pre, stages, post),
-        };
-        let stages = stages.iter().flat_map(|stage| &stage.steps);
-        first.iter().chain(stages).chain(last)
-    }
-}
-
-/// Steps that run beside those of other stages.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Stage {
-    /// Its name in the file, with its keys if it is one of a family: `deploy["eu"]`.
-    pub name: String,
-    /// The stages, as indices into those of the wave, that have to end well before.
-    pub after: Vec<usize>,
-    /// `false`: the stage is skipped (its `when` does not hold).
-    pub when: bool,
-    /// For its commands, which may override it.
-    pub env: IndexMap<String, EnvValue>,
-    /// For all its steps together.
-    pub timeout: Option<Duration>,
-    pub steps: Vec<Step>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "step", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Step {
-    Build {
-        images: Vec<ImageId>,
-    },
-    Push {
-        images: Vec<ImageId>,
-    },
-    /// Gives a pushed image other tags, by its digest.
-    Promote {
-        image: ImageId,
-        to: Vec<Tag>,
-    },
-    Command(Command),
-    /// Waits for a person.
-    Approve {
-        question: Text,
-    },
-}
-
-/// A `run` or `sh` step.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Command {
-    pub program: Program,
-    pub env: IndexMap<String, EnvValue>,
-    /// The working folder; by default the one of the `.cachefile`.
-    pub dir: PathBuf,
-    pub timeout: Option<Duration>,
-    /// How often a failed command is started again.
-    pub retries: u32,
-}
-
-/// The value of an environment variable of a command.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum EnvValue {
-    Text(Text),
-    Secret { secret: Secret },
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Program {
-    /// `run`: a program and its arguments, without a shell.
-    Run(Vec<Text>),
-    /// `sh`: a script for `/bin/sh -eu`.
-    Sh(Vec<ScriptPiece>),
-}
-
-/// A piece of a shell script.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScriptPiece {
-    /// Shell text as written in the file.
-    Script(String),
-    /// The value of a `${…}` hole, which the shell must see as one word.
-    Word(Text),
-}
-
-/// A text with holes for what only the run knows.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[serde(transparent)]
-pub struct Text(pub Vec<TextPiece>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextPiece {
-    Literal(String),
-    /// `host/name@sha256:…` of a pushed image.
-    Ref(ImageId),
-    /// `sha256:…` of a pushed image.
-    Digest(ImageId),
-}
-
 impl Plan {
+    /// What [`Plan::version`] is now.
+    pub const VERSION: u32 = 1;
+
     pub fn registry(&self, id: RegistryId) -> &Registry {
         self.registries.get(id.0).expect("a RegistryId is used with the plan that made it")
     }

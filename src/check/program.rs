@@ -162,7 +162,6 @@ pub(crate) struct Stage {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    pub(crate) keyword: Span,
     pub(crate) kind: StepKind,
 }
 
@@ -384,9 +383,14 @@ impl Expr {
 }
 
 impl Program {
+    /// What is written at a place.
+    pub(crate) fn text(&self, span: Span) -> Option<&str> {
+        self.files.get(&span.file)?.text.get(span.range())
+    }
+
     /// An expression as written, if it is short enough to stand in a sentence.
     pub(crate) fn short(&self, span: Span) -> Option<&str> {
-        let text = self.files.get(&span.file)?.text.get(span.range())?;
+        let text = self.text(span)?;
         let fits = text.chars().count() <= super::LONGEST_SOURCE && !text.contains(['\n', '`']);
         fits.then_some(text)
     }

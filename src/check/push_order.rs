@@ -1,8 +1,6 @@
 //! The proof that an image's digest is used only after its push: waves run in file order, `pre` before the stages,
 //! stages in parallel unless `after` orders them, `post` after them, steps of one block in order.
 
-use std::collections::HashSet;
-
 use indexmap::IndexMap;
 
 use super::names::Kind;
@@ -10,6 +8,7 @@ use super::program::{
     Attributes, DeferredField, Expr, ExprKind, ImageId, ImageRef, Program, Stage, Step, StepKind, Wave,
     WaveBody,
 };
+use super::stage_order::StageOrder;
 use super::{Checker, errors};
 use crate::source::Span;
 
@@ -52,51 +51,46 @@ impl Wave {
         steps.collect()
     }
 
-    fn stages(&self) -> &[Stage] {
+    pub(crate) fn stages(&self) -> &[Stage] {
         match &self.body {
             WaveBody::Steps(_) => &[],
             WaveBody::Stages { stages, .. } => stages,
         }
     }
 
-    /// Whether what stands at `first` has ended when what stands at `second` starts; both are in this wave.
-    fn orders(&self, first: Position, second: Position) -> bool {
+    pub(crate) fn stage_order(&self) -> StageOrder {
+        let after = |stage: &Stage| stage.after.iter().map(|after| after.value.0).collect();
+        StageOrder::new(self.stages().iter().map(after).collect())
+    }
+}
+
+/// What is known of the order of a program's steps.
+pub(crate) struct StepOrder(Vec<StageOrder>);
+
+impl StepOrder {
+    pub(crate) fn of(program: &Program) -> Self {
+        Self(program.waves.iter().map(Wave::stage_order).collect())
+    }
+
+    /// Whether what stands at `first` has ended when what stands at `second` starts.
+    pub(crate) fn precedes(&self, first: Position, second: Position) -> bool {
+        if first.wave != second.wave {
+            return first.wave < second.wave;
+        }
         match (first.block, second.block) {
             (one, other) if one == other => first.step < second.step,
             (Block::Pre, _) | (Block::Stage(_), Block::Post) => true,
-            (Block::Stage(first), Block::Stage(second)) => self.waits_for(second, first),
+            (Block::Stage(one), Block::Stage(other)) => self.stages_precede(first.wave, one, other),
             _ => false,
         }
     }
 
-    /// Whether a stage starts after another one, however far `after` has to be followed.
-    pub(crate) fn waits_for(&self, stage: usize, other: usize) -> bool {
-        let mut seen = HashSet::new();
-        let mut pending = vec![stage];
-        while let Some(index) = pending.pop() {
-            let Some(stage) = self.stages().get(index) else { continue };
-            for before in &stage.after {
-                if before.value.0 == other {
-                    return true;
-                }
-                if seen.insert(before.value.0) {
-                    pending.push(before.value.0);
-                }
-            }
-        }
-        false
+    pub(crate) fn stages_precede(&self, wave: usize, first: usize, second: usize) -> bool {
+        self.0.get(wave).is_some_and(|order| order.precedes(first, second))
     }
 }
 
 impl Program {
-    /// Whether what stands at `first` has ended when what stands at `second` starts.
-    pub(crate) fn orders(&self, first: Position, second: Position) -> bool {
-        if first.wave != second.wave {
-            return first.wave < second.wave;
-        }
-        self.waves.get(first.wave).is_some_and(|wave| wave.orders(first, second))
-    }
-
     /// Every step of every wave.
     pub(crate) fn steps(&self) -> impl Iterator<Item = (Position, &Step)> {
         self.waves.iter().enumerate().flat_map(|(index, wave)| wave.steps(index))
@@ -116,37 +110,32 @@ impl Checker<'_> {
                 }
             }
         }
+        let order = StepOrder::of(program);
         let mut early: IndexMap<ImageId, Vec<(Position, DeferredUse<'_>)>> = IndexMap::new();
-        for (position, step) in program.steps() {
-            for one in step.deferred_uses() {
-                let found = pushes.get(&one.image.image).into_iter().flatten();
-                if !found.into_iter().any(|(push, _)| program.orders(*push, position)) {
-                    early.entry(one.image.image).or_default().push((position, one));
-                }
+        for (position, one) in program.deferred_uses() {
+            let found = pushes.get(&one.image.image).into_iter().flatten();
+            if !found.into_iter().any(|(push, _)| order.precedes(*push, position)) {
+                early.entry(one.image.image).or_default().push((position, one));
             }
         }
         for (id, uses) in early {
             let (image, declared) = self.names.item(Kind::Image(id));
             let Some(((position, first), more)) = uses.split_first() else { continue };
-            let name_of = |wave: usize| program.waves.get(wave).map_or("", |wave| wave.name.value.as_str());
+            let wave = program.waves.get(position.wave);
             let one = errors::Use {
                 image,
-                field: first.field.map_or("ref", DeferredField::word),
+                field: first.field.map(DeferredField::word),
                 span: first.span,
-                wave: name_of(position.wave),
+                wave: wave.map_or("", |wave| wave.name.value.as_str()),
                 more: more.len(),
             };
             match pushes.get(&id).and_then(|pushes| pushes.first()) {
                 Some((push, span)) => {
-                    let stages = program.waves.get(push.wave).map(Wave::stages).unwrap_or_default();
-                    let stage = |block| match block {
-                        Block::Stage(index) => stages.get(index).map(|stage| stage.name.value.as_str()),
-                        _ => None,
+                    let why = match (position.block == push.block, first.in_stage_env) {
+                        (true, true) if position.wave == push.wave => errors::Later::StageEnv,
+                        _ => program.why_later(&order, *position, *push),
                     };
-                    let parallel = (push.wave == position.wave)
-                        .then(|| stage(push.block).zip(stage(position.block)))
-                        .flatten();
-                    self.report(errors::ref_before_push(&one, *span, name_of(push.wave), parallel));
+                    self.report(errors::ref_before_push(&one, *span, &why));
                 }
                 None if self.all_pushes_known => self.report(errors::ref_never_pushed(&one, declared.span)),
                 None => {}
@@ -165,13 +154,7 @@ impl Checker<'_> {
 
     fn report_stage_circles(&mut self, program: &Program) {
         for wave in &program.waves {
-            let mut reported: HashSet<usize> = HashSet::new();
-            for (index, stage) in wave.stages().iter().enumerate() {
-                if reported.contains(&index) || !wave.waits_for(index, index) {
-                    continue;
-                }
-                let circle = circle(wave, index);
-                reported.extend(&circle);
+            for circle in wave.stage_order().circles() {
                 let named: Vec<_> = circle
                     .iter()
                     .zip(circle.iter().cycle().skip(1))
@@ -181,23 +164,49 @@ impl Checker<'_> {
                         Some((&one.name, at.span))
                     })
                     .collect();
-                let _ = stage;
                 self.report(errors::cyclic_stages(&named));
             }
         }
     }
 }
 
-/// The stages of one circle through `start`, each waiting for the next one.
-fn circle(wave: &Wave, start: usize) -> Vec<usize> {
-    let mut path = vec![start];
-    loop {
-        let Some(stage) = path.last().and_then(|last| wave.stages().get(*last)) else { return path };
-        let next = stage.after.iter().map(|after| after.value.0);
-        let next = next.into_iter().find(|next| *next == start || wave.waits_for(*next, start));
-        match next {
-            Some(next) if next != start && !path.contains(&next) => path.push(next),
-            _ => return path,
+impl Program {
+    /// Every place that needs the digest of an image. The `env` of a stage is needed by its first step.
+    fn deferred_uses(&self) -> impl Iterator<Item = (Position, DeferredUse<'_>)> {
+        let of_stages = self.waves.iter().enumerate().flat_map(|(wave, item)| {
+            item.stages().iter().enumerate().flat_map(move |(stage, item)| {
+                let position = Position { wave, block: Block::Stage(stage), step: 0 };
+                item.deferred_uses().into_iter().map(move |one| (position, one))
+            })
+        });
+        let of_steps = self
+            .steps()
+            .flat_map(|(position, step)| step.deferred_uses().into_iter().map(move |one| (position, one)));
+        of_stages.chain(of_steps)
+    }
+
+    /// Why a step does not run before another one: why what is pushed at `push` is not known at `usage`.
+    fn why_later<'a>(&'a self, order: &StepOrder, usage: Position, push: Position) -> errors::Later<'a> {
+        let wave = self.waves.get(push.wave);
+        let stage_name = |index: usize| {
+            let stage = wave.and_then(|wave| wave.stages().get(index));
+            stage.map_or("", |stage| stage.name.value.as_str())
+        };
+        if push.wave != usage.wave {
+            return errors::Later::Wave(wave.map_or("", |wave| wave.name.value.as_str()));
+        }
+        match (usage.block, push.block) {
+            (Block::Stage(one), Block::Stage(other)) if one != other => {
+                let (usage_stage, push_stage) = (stage_name(one), stage_name(other));
+                if order.stages_precede(usage.wave, one, other) {
+                    errors::Later::Follower { usage: usage_stage, push: push_stage }
+                } else {
+                    errors::Later::Parallel { usage: usage_stage, push: push_stage }
+                }
+            }
+            (Block::Pre, Block::Stage(_) | Block::Post) => errors::Later::BehindPre,
+            (Block::Stage(_), Block::Post) => errors::Later::InPost,
+            _ => errors::Later::Step,
         }
     }
 }
@@ -208,33 +217,49 @@ pub(crate) struct DeferredUse<'a> {
     /// `None`: as the operand of `promote`
     pub(crate) field: Option<DeferredField>,
     pub(crate) span: Span,
+    /// Needed before the first step of its stage.
+    in_stage_env: bool,
+}
+
+impl Stage {
+    /// The images whose digests its `env` needs.
+    pub(crate) fn deferred_uses(&self) -> Vec<DeferredUse<'_>> {
+        let uses = uses_in(self.attributes.get("env").into_iter().collect());
+        uses.into_iter().map(|one| DeferredUse { in_stage_env: true, ..one }).collect()
+    }
 }
 
 impl Step {
     /// The images whose digests the step needs, in the order of the text.
     pub(crate) fn deferred_uses(&self) -> Vec<DeferredUse<'_>> {
-        let mut uses = Vec::new();
-        let mut pending: Vec<&Expr> = match &self.kind {
+        match &self.kind {
             StepKind::Build(_) | StepKind::Push(_) => Vec::new(),
             StepKind::Promote { image, .. } => {
-                uses.push(DeferredUse { image, field: None, span: image.span });
-                Vec::new()
+                vec![DeferredUse { image, field: None, span: image.span, in_stage_env: false }]
             }
-            StepKind::Run { arguments, options } => arguments.iter().chain(values(options)).collect(),
-            StepKind::Sh { script, options } => std::iter::once(script).chain(values(options)).collect(),
-            StepKind::Approve(question) => vec![question],
-        };
-        while let Some(expr) = pending.pop() {
-            match &expr.kind {
-                ExprKind::Deferred { image, field } => {
-                    uses.push(DeferredUse { image, field: Some(*field), span: expr.span });
-                }
-                _ => pending.extend(expr.children()),
+            StepKind::Run { arguments, options } => {
+                uses_in(arguments.iter().chain(values(options)).collect())
             }
+            StepKind::Sh { script, options } => {
+                uses_in(std::iter::once(script).chain(values(options)).collect())
+            }
+            StepKind::Approve(question) => uses_in(vec![question]),
         }
-        uses.sort_by_key(|one| one.span);
-        uses
     }
+}
+
+fn uses_in(mut pending: Vec<&Expr>) -> Vec<DeferredUse<'_>> {
+    let mut uses = Vec::new();
+    while let Some(expr) = pending.pop() {
+        match &expr.kind {
+            ExprKind::Deferred { image, field } => {
+                uses.push(DeferredUse { image, field: Some(*field), span: expr.span, in_stage_env: false });
+            }
+            _ => pending.extend(expr.children()),
+        }
+    }
+    uses.sort_by_key(|one| one.span);
+    uses
 }
 
 fn values(attributes: &Attributes) -> impl Iterator<Item = &Expr> {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::attributes::{EntryRef, Owner};
+use super::errors::NotAStage;
 use super::exprs::{Deferred, Place, Slot, Subject};
+use super::items::literal;
 use super::names::Kind;
 use super::program::{
     Attributes, Expr, ExprKind, ImageRef, Program, Stage, StageId, Step, StepKind, Wave, WaveBody,
@@ -17,25 +19,32 @@ use crate::syntax::ast::{self, ItemKind, Name, StageEntry, WaveEntry};
 impl<'a> Checker<'a> {
     pub(super) fn waves(&mut self, files: &'a [ParsedFile], program: &mut Program) {
         let mut declared: HashMap<&str, Span> = HashMap::new();
+        let items = files.iter().flat_map(|file| &file.ast.items);
+        let all: Vec<&ast::Wave> = items
+            .filter_map(|item| match &item.kind {
+                ItemKind::Wave(wave) => Some(wave),
+                _ => None,
+            })
+            .collect();
         for (index, file) in files.iter().enumerate() {
             for item in &file.ast.items {
                 let ItemKind::Wave(wave) = &item.kind else { continue };
                 if index > 0 {
                     self.report(errors::wave_in_include(&wave.name));
-                }
-                if let Some(first) = declared.get(wave.name.value.as_str()) {
+                } else if let Some(first) = declared.get(wave.name.value.as_str()) {
                     self.report(errors::wave_declared_twice(&wave.name, *first));
                 } else {
                     declared.insert(&wave.name.value, wave.name.span);
                 }
-                let wave = self.wave(wave);
+                let wave = self.wave(wave, &all);
                 program.waves.push(wave);
             }
         }
         self.prove_push_order(program);
     }
 
-    fn wave(&mut self, wave: &'a ast::Wave) -> Wave {
+    /// `all` are the waves of the program, for what `after` may mean.
+    fn wave(&mut self, wave: &'a ast::Wave, all: &[&'a ast::Wave]) -> Wave {
         let mut attributes = Vec::new();
         let (mut steps, mut pre, mut post, mut stages) = (Vec::new(), None, None, Vec::new());
         for entry in &wave.entries {
@@ -65,7 +74,7 @@ impl<'a> Checker<'a> {
                 block.map_or(Vec::new(), |block| block.steps.iter().collect())
             };
             let pre = self.steps(&steps_of(pre));
-            let stages = self.stages(&wave.name, &stages);
+            let stages = self.stages(wave, &stages, all);
             WaveBody::Stages { pre, stages, post: self.steps(&steps_of(post)) }
         };
         Wave { name: wave.name.clone(), attributes, body }
@@ -81,7 +90,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn stages(&mut self, wave: &Name, stages: &[&'a ast::Stage]) -> Vec<Stage> {
+    fn stages(
+        &mut self,
+        wave: &'a ast::Wave,
+        stages: &[&'a ast::Stage],
+        all: &[&'a ast::Wave],
+    ) -> Vec<Stage> {
         let mut ids: HashMap<&str, (StageId, Span)> = HashMap::new();
         for (index, stage) in stages.iter().enumerate() {
             match ids.get(stage.name.value.as_str()) {
@@ -93,13 +107,15 @@ impl<'a> Checker<'a> {
         }
         let mut checked = Vec::new();
         for stage in stages {
-            let mut after = Vec::new();
+            let mut after: Vec<Spanned<StageId>> = Vec::new();
             for name in &stage.after {
                 match ids.get(name.value.as_str()) {
+                    Some((id, _)) if after.iter().any(|one| one.value == *id) => {}
                     Some((id, _)) => after.push(Spanned::new(*id, name.span)),
                     None => {
                         let known: Vec<_> = stages.iter().map(|one| one.name.value.as_str()).collect();
-                        self.report(errors::unknown_stage(name, wave, &known));
+                        let found = not_a_stage(name, wave, all);
+                        self.report(errors::unknown_stage(name, (&stage.name, &wave.name), &found, &known));
                     }
                 }
             }
@@ -134,6 +150,7 @@ impl<'a> Checker<'a> {
             ast::StepKind::Build(images) => StepKind::Build(self.images(images)),
             ast::StepKind::Push(images) => StepKind::Push(self.images(images)),
             ast::StepKind::Run(arguments) => {
+                self.check_words(arguments);
                 let arguments = self.deferred(|checker| checker.arguments(arguments));
                 StepKind::Run { arguments, options: self.options("run", step) }
             }
@@ -151,7 +168,7 @@ impl<'a> Checker<'a> {
                 StepKind::Promote { image: image?, to }
             }
         };
-        Some(Step { keyword: step.keyword, kind })
+        Some(Step { kind })
     }
 
     fn step_text(&mut self, text: &'a ast::Expr, subject: Subject<'a>) -> Expr {
@@ -169,6 +186,25 @@ impl<'a> Checker<'a> {
     fn arguments(&mut self, arguments: &'a [ast::Expr]) -> Vec<Expr> {
         let place = Place::new(Slot::CommandArgument, Subject::StepArgument);
         arguments.iter().map(|argument| self.expr(argument, &Type::String, place)).collect()
+    }
+
+    /// Warns of a command that is written as one word.
+    fn check_words(&mut self, arguments: &[ast::Expr]) {
+        let Some((program, text)) = arguments.first().and_then(|first| Some((first, literal(first)?))) else {
+            return;
+        };
+        if looks_like_a_command(text) {
+            let is_plain = |word: &&str| {
+                word.chars().all(|c| {
+                    c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '+')
+                })
+            };
+            let words: Vec<_> = text.split_whitespace().collect();
+            let split: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            let split = split.join(" ");
+            let fits = words.iter().all(is_plain) && split.len() <= 60;
+            self.report(errors::one_word(program.span, text, fits.then_some(split.as_str())));
+        }
     }
 
     fn options(&mut self, keyword: &'a str, step: &'a ast::Step) -> Attributes {
@@ -202,5 +238,55 @@ impl<'a> Checker<'a> {
         }
         self.all_pushes_known = false;
         None
+    }
+}
+
+/// What a name behind `after` is that is no stage of `wave`.
+fn not_a_stage<'a>(name: &Name, wave: &ast::Wave, all: &[&'a ast::Wave]) -> NotAStage<'a> {
+    if matches!(name.value.as_str(), "pre" | "post") {
+        return NotAStage::Block;
+    }
+    let later = |other: &ast::Wave| other.name.span > wave.name.span;
+    let stages = |wave: &'a ast::Wave| {
+        wave.entries.iter().filter_map(move |entry| match entry {
+            WaveEntry::Stage(stage) => Some((wave, stage)),
+            _ => None,
+        })
+    };
+    let stage = all.iter().flat_map(|wave| stages(wave)).find(|(_, stage)| stage.name.value == name.value);
+    if let Some((other, stage)) = stage {
+        return NotAStage::Elsewhere { wave: &other.name, stage: stage.name.span, later: later(other) };
+    }
+    match all.iter().find(|other| other.name.value == name.value) {
+        Some(other) => {
+            let is_this = other.name.span == wave.name.span;
+            NotAStage::Wave { name: &other.name, is_this, later: later(other) }
+        }
+        None => NotAStage::Unknown,
+    }
+}
+
+/// Whether the name of a program is a whole command. Blanks in the path of a program are none of one: `pytest -q` and
+/// `./deploy.sh prod` are commands, `/opt/My Tools/deploy` is not.
+fn looks_like_a_command(text: &str) -> bool {
+    let Some((program, rest)) = text.trim().split_once(char::is_whitespace) else { return false };
+    let is_script = [".sh", ".py", ".js", ".rb", ".bash"].iter().any(|end| program.ends_with(end));
+    let is_option = rest.split_whitespace().any(|word| word.starts_with('-'));
+    !program.contains(['/', '\\']) || is_script || is_option
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_like_a_command;
+
+    #[test]
+    fn commands_are_told_from_paths_with_blanks() {
+        for command in ["pytest -q", " docker compose up", "go test ./...", "./deploy.sh prod", "/bin/ls -l"]
+        {
+            assert!(looks_like_a_command(command), "{command}");
+        }
+        for program in ["pytest", "", "/opt/My Tools/deploy", "./My Program", "C:\\Program Files\\tool.exe"] {
+            assert!(!looks_like_a_command(program), "{program}");
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! `cachelang check`
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
 use super::WRONG;
-use super::load::{Entry, InputArgs, Loaded, Params, load, load_again, show_diagnostics, wrong};
+use super::load::{
+    self, Checked, Entry, FileArgs, InputArgs, Params, check_again, plan, show_diagnostics, wrong,
+};
 use super::say::{print, say_line};
 use crate::diag::render::{self, printable};
 use crate::diag::{fix, has_errors};
@@ -15,12 +15,8 @@ const MAX_ROUNDS: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// The file to check, `-` for standard input [default: the `.cachefile` here or in the nearest parent folder]
-    #[arg(value_name = "FILE", conflicts_with = "file")]
-    path: Option<PathBuf>,
-
     #[command(flatten)]
-    input: InputArgs,
+    file: FileArgs,
 
     /// How to show what was found: `human` on standard error, the others on standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -51,59 +47,57 @@ enum Deny {
 }
 
 /// Checks a file and returns the exit code.
-pub(super) fn check(mut args: CheckArgs) -> u8 {
-    args.input.file = args.path.take().or(args.input.file);
-    checked(&args).unwrap_or_else(|code| code)
+pub(super) fn check(args: CheckArgs) -> u8 {
+    let CheckArgs { file, format, deny, fix } = args;
+    checked(&file.into_input(), format, deny, fix).unwrap_or_else(|code| code)
 }
 
-fn checked(args: &CheckArgs) -> Result<u8, u8> {
-    let mut loaded = load(&args.input, Params::Optional)?;
-    let is_stdin = matches!(loaded.entry, Entry::Stdin(_));
-    if args.fix && is_stdin && args.format != Format::Human {
+fn checked(input: &InputArgs, format: Format, deny: Option<Deny>, fix: bool) -> Result<u8, u8> {
+    let mut checked = plan(load::check(input)?, Params::Optional).checked;
+    let is_stdin = matches!(checked.entry, Entry::Stdin(_));
+    if fix && is_stdin && format != Format::Human {
         say_line(format_args!(
             "error: with `--fix -`, standard output has the fixed text and no other format"
         ));
         return Err(WRONG);
     }
-    if args.fix {
-        loaded = fixed(loaded, args)?;
+    if fix {
+        checked = fixed(checked, input)?;
     }
-    show(&loaded, args);
-    let denied = args.deny == Some(Deny::Warnings) && !loaded.diagnostics.is_empty();
-    if denied && !has_errors(&loaded.diagnostics) {
+    show(&checked, input, format);
+    let denied = deny == Some(Deny::Warnings) && !checked.diagnostics.is_empty();
+    if denied && !has_errors(&checked.diagnostics) {
         say_line(format_args!("error: warnings are not allowed (--deny warnings)"));
     }
-    Ok(if denied || has_errors(&loaded.diagnostics) { WRONG } else { 0 })
+    Ok(if denied || has_errors(&checked.diagnostics) { WRONG } else { 0 })
 }
 
-fn show(loaded: &Loaded, args: &CheckArgs) {
-    let (sources, diagnostics) = (&loaded.sources, &loaded.diagnostics);
-    match args.format {
+fn show(checked: &Checked, input: &InputArgs, format: Format) {
+    let (sources, diagnostics) = (&checked.sources, &checked.diagnostics);
+    match format {
         Format::Json => print(&render::json(sources, diagnostics)),
         Format::Github => print(&render::github(sources, diagnostics)),
         Format::Human if diagnostics.is_empty() => {
-            say_line(format_args!("{}: no problems", printable(sources.file(loaded.file).name())));
+            say_line(format_args!("{}: no problems", printable(checked.name())));
         }
-        Format::Human => show_diagnostics(loaded, &args.input),
+        Format::Human => show_diagnostics(checked, input),
     }
 }
 
 /// Applies edits until none is left, and writes the text if it is another one than before.
-fn fixed(mut loaded: Loaded, args: &CheckArgs) -> Result<Loaded, u8> {
-    let before = loaded.sources.file(loaded.file).text().to_owned();
+fn fixed(mut checked: Checked, input: &InputArgs) -> Result<Checked, u8> {
+    let before = checked.sources.file(checked.file).text().to_owned();
     let mut count = 0;
     // Bytes that are not UTF-8 were replaced when the file was read, and must not be lost.
     let is_exact = !before.contains('\u{fffd}');
     for _ in 0..MAX_ROUNDS {
-        let Some(fixed) = fix::fix(&loaded.sources, loaded.file, &loaded.diagnostics).filter(|_| is_exact)
-        else {
-            break;
-        };
+        let found = fix::fix(&checked.sources, checked.file, &checked.diagnostics);
+        let Some(fixed) = found.filter(|_| is_exact) else { break };
         count += fixed.count;
-        loaded = load_again(loaded, &fixed.text, &args.input, Params::Optional)?;
+        checked = plan(check_again(checked, &fixed.text, input)?, Params::Optional).checked;
     }
-    let after = loaded.sources.file(loaded.file);
-    match &loaded.entry {
+    let after = checked.sources.file(checked.file);
+    match &checked.entry {
         Entry::Stdin(_) => print(after.text()),
         Entry::File(path) if after.text() != before => {
             // Only what a fix is about changes, so that a byte order mark stays.
@@ -118,5 +112,5 @@ fn fixed(mut loaded: Loaded, args: &CheckArgs) -> Result<Loaded, u8> {
         let problems = if count == 1 { "problem" } else { "problems" };
         say_line(format_args!("fixed {count} {problems} in {}", printable(after.name())));
     }
-    Ok(loaded)
+    Ok(checked)
 }

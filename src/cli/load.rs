@@ -8,8 +8,10 @@ use indexmap::IndexMap;
 
 use super::WRONG;
 use super::say::say_line;
+use crate::check::Program;
 use crate::diag::render::{self, printable};
 use crate::diag::{self, Code, Diagnostic, has_errors};
+use crate::include::{self, ParsedFile};
 use crate::load::{self, ProcessEnvironment};
 use crate::plan::{self, Inputs, Plan};
 use crate::source::{FileId, SourceMap};
@@ -28,6 +30,30 @@ pub(super) struct InputArgs {
     /// Show every error and warning, not only the first 25
     #[arg(long)]
     all_errors: bool,
+}
+
+impl InputArgs {
+    /// How many diagnostics are shown in full.
+    fn limit(&self) -> Option<usize> {
+        (!self.all_errors).then_some(render::Style::DEFAULT_LIMIT)
+    }
+}
+
+/// The same for commands that take the file as their argument too.
+#[derive(Debug, Args)]
+pub(super) struct FileArgs {
+    /// The file, `-` for standard input [default: the `.cachefile` here or in the nearest parent folder]
+    #[arg(value_name = "FILE", conflicts_with = "file")]
+    path: Option<PathBuf>,
+
+    #[command(flatten)]
+    input: InputArgs,
+}
+
+impl FileArgs {
+    pub(super) fn into_input(self) -> InputArgs {
+        InputArgs { file: self.path.or(self.input.file), ..self.input }
+    }
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -54,14 +80,31 @@ impl Entry {
     }
 }
 
-/// A pipeline, as far as it could be read.
-pub(super) struct Loaded {
+/// A pipeline as far as it could be read and checked.
+pub(super) struct Checked {
     pub(super) entry: Entry,
     pub(super) sources: SourceMap,
     /// The file that the entry names.
     pub(super) file: FileId,
+    /// That file and what it includes.
+    pub(super) files: Vec<ParsedFile>,
+    pub(super) program: Program,
     /// Everything that was found, sorted.
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// The values of the command line.
+    pub(super) params: IndexMap<String, String>,
+}
+
+impl Checked {
+    /// What messages call the file.
+    pub(super) fn name(&self) -> &str {
+        self.sources.file(self.file).name()
+    }
+}
+
+/// A pipeline as far as it could be planned.
+pub(super) struct Loaded {
+    pub(super) checked: Checked,
     /// `None` if any diagnostic is an error, or if a param has no value and that was not asked for.
     pub(super) plan: Option<Plan>,
 }
@@ -75,8 +118,8 @@ pub(super) enum Params {
     Optional,
 }
 
-/// Reads, checks and plans; `Err` is the exit code of what was already said.
-pub(super) fn load(args: &InputArgs, params: Params) -> Result<Loaded, u8> {
+/// Reads and checks; `Err` is the exit code of what was already said.
+pub(super) fn check(args: &InputArgs) -> Result<Checked, u8> {
     let (entry, name) = locate(args.file.as_deref())?;
     let mut sources = SourceMap::new();
     let file = match &entry {
@@ -87,51 +130,52 @@ pub(super) fn load(args: &InputArgs, params: Params) -> Result<Loaded, u8> {
             load::add(&mut sources, path, &name, &bytes).map_err(|error| wrong(&error))?
         }
     };
-    examine(entry, sources, file, args, params)
+    examine(entry, sources, file, args)
 }
 
 /// The same pipeline with another text of its first file.
-pub(super) fn load_again(loaded: Loaded, text: &str, args: &InputArgs, params: Params) -> Result<Loaded, u8> {
-    let name = loaded.sources.file(loaded.file).name();
+pub(super) fn check_again(checked: Checked, text: &str, args: &InputArgs) -> Result<Checked, u8> {
     let mut sources = SourceMap::new();
-    let file = sources.add(name, loaded.entry.path(), text);
-    examine(loaded.entry, sources, file, args, params)
+    let file = sources.add(checked.name(), checked.entry.path(), text);
+    examine(checked.entry, sources, file, args)
 }
 
-fn examine(
-    entry: Entry,
-    mut sources: SourceMap,
-    file: FileId,
-    args: &InputArgs,
-    params: Params,
-) -> Result<Loaded, u8> {
-    let (program, mut diagnostics) = crate::check(&mut sources, file, &ProcessEnvironment);
-    let mut plan = None;
-    if !has_errors(&diagnostics) {
-        let values: IndexMap<_, _> = args.params.iter().cloned().collect();
-        if let Some((name, similar)) = plan::unknown_params(&program, &values).into_iter().next() {
-            say_line(format_args!("error: no param named `{}`", printable(name)));
-            if let Some(similar) = similar {
-                say_line(format_args!("  help: a param with a similar name exists: `{similar}`"));
-            }
-            return Err(WRONG);
+fn examine(entry: Entry, mut sources: SourceMap, file: FileId, args: &InputArgs) -> Result<Checked, u8> {
+    let (files, found) = include::parse(&mut sources, file, &ProcessEnvironment);
+    let (program, diagnostics) = crate::check_parsed(&sources, &files, found);
+    let params: IndexMap<_, _> = args.params.iter().cloned().collect();
+    if let Some((name, similar)) = plan::unknown_params(&program, &params).into_iter().next() {
+        // The declaration may be in what could not be read.
+        show(&sources, &diagnostics, args.limit());
+        say_line(format_args!("error: no param named `{}`", printable(name)));
+        if let Some(similar) = similar {
+            say_line(format_args!("  help: a param with a similar name exists: `{similar}`"));
         }
-        let inputs = Inputs { params: &values, environment: &ProcessEnvironment };
-        let found = match plan::plan(&program, &inputs) {
+        return Err(WRONG);
+    }
+    Ok(Checked { entry, sources, file, files, program, diagnostics, params })
+}
+
+/// Plans what was checked without errors.
+pub(super) fn plan(mut checked: Checked, params: Params) -> Loaded {
+    let mut plan = None;
+    if !has_errors(&checked.diagnostics) {
+        let inputs = Inputs { params: &checked.params, environment: &ProcessEnvironment };
+        let found = match plan::plan(&checked.program, &inputs) {
             Ok((done, warnings)) => {
                 plan = Some(done);
                 warnings
             }
             Err(found) => found,
         };
-        diagnostics.extend(found);
-        program.allows.apply(&sources, &mut diagnostics);
+        checked.diagnostics.extend(found);
+        checked.program.allows.apply(&checked.sources, &mut checked.diagnostics);
         if params == Params::Optional {
-            diagnostics.retain(|one| one.code != Code::MissingParamValue);
+            checked.diagnostics.retain(|one| one.code != Code::MissingParamValue);
         }
-        diag::sort(&mut diagnostics);
+        diag::sort(&mut checked.diagnostics);
     }
-    Ok(Loaded { entry, sources, file, diagnostics, plan })
+    Loaded { checked, plan }
 }
 
 /// The file and what messages call it.
@@ -157,9 +201,8 @@ pub(super) fn wrong(error: &dyn std::error::Error) -> u8 {
 }
 
 /// Everything that was found, on standard error.
-pub(super) fn show_diagnostics(loaded: &Loaded, args: &InputArgs) {
-    let limit = (!args.all_errors).then_some(render::Style::DEFAULT_LIMIT);
-    show(&loaded.sources, &loaded.diagnostics, limit);
+pub(super) fn show_diagnostics(checked: &Checked, args: &InputArgs) {
+    show(&checked.sources, &checked.diagnostics, args.limit());
 }
 
 /// Diagnostics on standard error, at most `limit` of them in full.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::load::{Params, load, show_diagnostics};
+use super::load::{self, Loaded, Params, show_diagnostics};
 use super::progress;
 use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
@@ -62,13 +62,13 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
 
 /// Everything before the run: the exit code if there is nothing to run.
 fn prepare(args: &RunArgs) -> Result<Plan, u8> {
-    let loaded = load(&args.input, Params::Required)?;
-    show_diagnostics(&loaded, &args.input);
-    if loaded.plan.as_ref().is_some_and(|plan| plan.waves.is_empty()) {
-        let name = printable(loaded.sources.file(loaded.file).name());
+    let Loaded { checked, plan } = load::plan(load::check(&args.input)?, Params::Required);
+    show_diagnostics(&checked, &args.input);
+    if plan.as_ref().is_some_and(|plan| plan.waves.is_empty()) {
+        let name = printable(checked.name());
         say_line(format_args!("nothing to do: {name} has no `wave`"));
     }
-    loaded.plan.ok_or(WRONG)
+    plan.ok_or(WRONG)
 }
 
 /// The Docker Engine that `DOCKER_HOST` names, else the local one.

@@ -1,8 +1,10 @@
 //! The words of every diagnostic of this pass.
 
 mod images;
+mod waves;
 
 pub(super) use images::*;
+pub(super) use waves::*;
 
 use std::path::Path;
 
@@ -225,7 +227,6 @@ pub(super) fn tag_pushed_twice(
     .with_help(format!("make it distinct, such as `{repository}:\"{}-{distinct}\"`", second.0))
 }
 
-/// A tag that is pushed and is also where another image keeps its cache; `cache` is that image.
 /// Two members of a family push one tag.
 pub(super) fn tag_pushed_by_family(tag: (&str, &str), members: (&str, &str), span: Span) -> Diagnostic {
     let (repository, tag) = tag;
@@ -239,21 +240,7 @@ pub(super) fn tag_pushed_by_family(tag: (&str, &str), members: (&str, &str), spa
     .with_help("put what tells them apart into the tag")
 }
 
-/// `pushed`: where others of the family are.
-pub(super) fn member_not_pushed(name: &str, span: Span, pushed: Option<Span>) -> Diagnostic {
-    let diagnostic = Diagnostic::new(
-        Code::RefNeverPushed,
-        format!("`{name}` is used but not pushed before"),
-        span,
-        "has no registry reference",
-    );
-    match pushed {
-        Some(push) => diagnostic.with_label(push, "pushed here, which is not before"),
-        None => diagnostic,
-    }
-    .with_help(format!("add `push {name}` before this step"))
-}
-
+/// A tag that is pushed and is also where another image keeps its cache; `cache` is that image.
 pub(super) fn tag_is_a_cache(
     (repository, tag): (&str, &str),
     push: (&str, Span),
@@ -436,23 +423,4 @@ pub(super) fn no_tags(image: &str, tags: Span, push: Span) -> Diagnostic {
     .with_label(push, "pushed here")
     .with_help(format!("either add a tag that `{image}` always has"))
     .with_help("or skip the wave with `when`")
-}
-
-/// A digest that is needed although the wave that pushes the image is skipped.
-pub(super) fn push_is_skipped(
-    (image, field): (&str, &str),
-    span: Span,
-    wave: &str,
-    (push, push_wave): (Span, &str),
-    when: Span,
-) -> Diagnostic {
-    Diagnostic::new(
-        Code::RefNeverPushed,
-        format!("`{image}.{field}` is used but its push is skipped"),
-        span,
-        format!("needed in wave `{wave}`"),
-    )
-    .with_label(push, format!("pushed in wave `{push_wave}`"))
-    .with_label(when, format!("skips wave `{push_wave}` in this run"))
-    .with_help(format!("give wave `{wave}` the same `when`"))
 }

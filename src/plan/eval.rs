@@ -18,7 +18,7 @@ use super::{errors, families, functions};
 use crate::check::Program;
 use crate::check::functions::Function;
 use crate::check::program::{self, Expr, ExprKind, Part, ValueId};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
@@ -128,6 +128,11 @@ impl<'a> Evaluator<'a> {
     /// A copy of a value that was made before, which is work too.
     fn copied(&self, value: Value, span: Span) -> Value {
         if self.spend(Size::of(&value).steps(), span) { Value::Error } else { value }
+    }
+
+    /// Whether any error was found so far.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.borrow().iter().any(|one| one.diagnostic.severity() == Severity::Error)
     }
 
     /// What was found and what was read from outside.

@@ -103,7 +103,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A duration as people write it, in the largest unit that needs no fraction.
-pub(super) fn duration_text(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if duration.subsec_millis() != 0 {
         return format!("{}ms", duration.as_millis());

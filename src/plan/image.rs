@@ -6,6 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::portable;
 use super::{BuilderId, ImageId, PushTag, RepositoryId, Secret, Tag};
 
 /// An image with where it goes.
@@ -16,6 +17,8 @@ pub struct Image {
     pub name: String,
     /// `false`: it is not built in this run (its `when` does not hold).
     pub when: bool,
+    /// Its `when` as it is written.
+    pub condition: Option<String>,
     /// `None`: the local Docker Engine.
     pub builder: Option<BuilderId>,
     /// The images that have to be built before.
@@ -24,6 +27,7 @@ pub struct Image {
     pub build: Build,
     /// Put the image into the image store of the engine.
     pub load: bool,
+    #[serde(serialize_with = "portable::duration")]
     pub timeout: Option<Duration>,
     /// How often a failed build is started again.
     pub retries: u32,

@@ -9,7 +9,9 @@ use super::graph::{Needs, circles};
 use super::lower::Lowering;
 use super::rules::matches_pattern;
 use super::trace::{Base, ImageTrace, StepTrace, Trace};
-use super::{Attest, Cache, CacheTarget, Image, ImageId, Plan, RepositoryId, Step, Tag, errors};
+use super::{
+    Attest, Cache, CacheTarget, Image, ImageId, Plan, RegistryKind, RepositoryId, Step, Tag, errors,
+};
 use crate::check::program::{CacheMethod, DeferredField, Expr, ExprKind, Part, StepKind};
 use crate::diag::{Diagnostic, similar};
 use crate::source::Span;
@@ -120,7 +122,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The repository of a tag, if that does not let the tag move.
-    fn immutable<'p>(&self, plan: &'p Plan, tag: &'p Tag) -> Option<errors::Immutable<'p>> {
+    pub(super) fn immutable<'p>(&self, plan: &'p Plan, tag: &'p Tag) -> Option<errors::Immutable<'p>> {
         let repository = plan.repository(tag.repository);
         let is_mutable = |pattern: &String| matches_pattern(pattern, &tag.tag);
         if !repository.immutable || repository.mutable_tags.iter().any(is_mutable) {
@@ -131,6 +133,7 @@ impl<'a> Lowering<'a> {
             repository: &repository.item,
             tag: &tag.tag,
             set: item.attributes.get("immutable")?.span,
+            is_ecr: !matches!(plan.registry(repository.registry).kind, RegistryKind::Oci { .. }),
             has_mutable_tags: item.attributes.get("mutable_tags").is_some(),
         })
     }

@@ -33,11 +33,14 @@ pub(super) fn lower(program: &Checked, inputs: &Inputs<'_>) -> (Plan, Vec<Diagno
     let builders = program.builders.iter().map(|builder| lowering.builder(builder)).collect();
     let images = lowering.images();
     let waves = program.waves.iter().enumerate().map(|(index, wave)| lowering.wave(index, wave)).collect();
-    let mut plan = Plan { inputs: Vec::new(), registries, repositories, builders, images, waves };
+    let folder = lowering.eval.entry_folder();
+    let (version, inputs) = (Plan::VERSION, Vec::new());
+    let mut plan = Plan { version, folder, inputs, registries, repositories, builders, images, waves };
     let trace = lowering.trace.take();
     lowering.check_tags(&plan, &trace);
     lowering.check_pushes(&plan, &trace);
     lowering.check_images(&plan, &trace);
+    lowering.check_waves(&plan, &trace);
     order_tags(&mut plan);
     let (diagnostics, read) = lowering.eval.finish();
     plan.inputs = read;
@@ -80,8 +83,14 @@ impl<'a> Lowering<'a> {
     }
 
     /// Whether a condition is absent or holds.
-    fn unless_false(&self, expr: Option<&Expr>) -> bool {
+    pub(super) fn unless_false(&self, expr: Option<&Expr>) -> bool {
         !matches!(self.optional(expr), Some(Value::Bool(false)))
+    }
+
+    /// A condition as it is written, on one line.
+    fn condition(&self, expr: Option<&Expr>) -> Option<String> {
+        let text = self.eval.program().text(expr?.span)?;
+        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     fn strings(&self, expr: Option<&Expr>) -> Vec<String> {
@@ -177,7 +186,9 @@ impl<'a> Lowering<'a> {
         };
         let ecr =
             registries.get(registry.0).is_some_and(|found| !matches!(found.kind, RegistryKind::Oci { .. }));
-        let name = self.optional_string(attributes.get("name")).unwrap_or_else(|| item.replace('_', "-"));
+        let name = self
+            .optional_string(attributes.get("name"))
+            .unwrap_or_else(|| item.trim_start_matches('_').replace('_', "-"));
         if let Some(problem) = repository_name_problem(&name, ecr) {
             let span = attributes.get("name").map_or(repository.item.span, |expr| expr.span);
             self.eval.report(errors::bad_repository_name(&name, span, &problem, ecr));

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::lower::Lowering;
 use super::trace::{StepTrace, Trace};
-use super::{Cache, CacheTarget, ImageId, Plan, Tag, Wave, WaveBody, errors};
+use super::{Cache, CacheTarget, ImageId, Plan, Tag, errors};
 use crate::check::program::DeferredField;
-use crate::check::push_order::Block;
+use crate::check::push_order::{Block, Position, StepOrder};
 use crate::source::Span;
 
 impl<'a> Lowering<'a> {
@@ -82,17 +82,17 @@ impl<'a> Lowering<'a> {
                 pushes.entry(*id).or_default().push((step, *span));
             }
         }
+        let order = StepOrder::of(self.eval.program());
+        let is_built = |id: &ImageId| plan.images.get(id.0).is_some_and(|image| image.when);
         let mut reported = HashSet::new();
         for step in trace.steps.iter().filter(|step| step.runs) {
             for (id, field, span) in &step.uses {
                 let found = pushes.get(id).map(Vec::as_slice).unwrap_or_default();
-                if found.iter().any(|(push, _)| push.runs && precedes(plan, push, step))
-                    || reported.contains(id)
-                {
-                    continue;
+                let mut found_before = found.iter().filter(|(push, _)| precedes(&order, push, step));
+                let is_known = is_built(id) && found_before.any(|(push, _)| push.runs);
+                if !is_known && reported.insert(*id) {
+                    self.report_use((plan, trace, &order), (*id, *field, *span), step, found);
                 }
-                reported.insert(*id);
-                self.report_use(plan, (*id, *field, *span), step, found);
             }
         }
         let mut ids: Vec<_> =
@@ -119,53 +119,95 @@ impl<'a> Lowering<'a> {
     /// A use that no push of this run precedes. Where that is so in every run, the checker has reported it.
     fn report_use(
         &self,
-        plan: &Plan,
+        (plan, trace, order): (&Plan, &Trace<'a>, &StepOrder),
         (id, field, span): (ImageId, Option<DeferredField>, Span),
         step: &StepTrace<'a>,
         pushes: &[(&StepTrace<'a>, Span)],
     ) {
-        let name = &plan.image(id).name;
-        let wave_of = |index: usize| plan.waves.get(index).map_or("", |wave| wave.name.as_str());
-        let skipped = pushes.iter().find(|(push, _)| !push.runs && precedes(plan, push, step));
-        let field = field.map_or("ref", DeferredField::word);
-        if let Some((push, at)) = skipped {
-            let wave = self.eval.program().waves.get(push.wave);
-            let when =
-                wave.map_or(*at, |wave| wave.attributes.get("when").map_or(wave.name.span, |when| when.span));
-            let push = (*at, wave_of(push.wave));
-            self.eval.report(errors::push_is_skipped((name, field), span, wave_of(step.wave), push, when));
-        } else if name.contains('[') {
-            let pushed = pushes.first().map(|(_, at)| *at);
-            self.eval.report(errors::member_not_pushed(name, span, pushed));
-        }
+        let image = plan.image(id);
+        let wave = plan.waves.get(step.wave).map_or("", |wave| wave.name.as_str());
+        let one = errors::Use { image: &image.name, field: field.map(DeferredField::word), span, wave };
+        let before: Vec<_> = pushes.iter().filter(|(push, _)| precedes(order, push, step)).collect();
+        let condition = trace.images.get(id.0).and_then(|image| image.item.attributes.get("when"));
+        let skipped_image = condition.filter(|_| !image.when).map(|when| errors::Skipped {
+            kind: "image",
+            name: &image.name,
+            when: when.span,
+        });
+        let skipped = before.iter().find_map(|(push, at)| Some((*at, why_skipped(plan, trace, push)?)));
+        let skipped = before.first().and_then(|(_, at)| Some((*at, skipped_image?))).or(skipped);
+        self.eval.report(match (skipped, pushes.first()) {
+            (Some((at, skipped)), _) => errors::push_is_skipped(&one, at, &skipped),
+            (None, Some((push, at))) => {
+                let stages = (push.wave == step.wave).then(|| parallel(plan, order, push, step)).flatten();
+                errors::pushed_later(&one, *at, stages)
+            }
+            (None, None) => {
+                let siblings = siblings(plan, trace, id);
+                let siblings = siblings.as_ref().map(|(at, names)| (*at, names.as_slice()));
+                errors::never_pushed(&one, siblings)
+            }
+        });
     }
+}
+
+/// The first push of others of the family of an image, with all that are pushed.
+fn siblings<'p>(plan: &'p Plan, trace: &Trace<'_>, id: ImageId) -> Option<(Span, Vec<&'p str>)> {
+    let item = trace.images.get(id.0)?.item;
+    let is_sibling =
+        |other: &ImageId| trace.images.get(other.0).is_some_and(|other| std::ptr::eq(other.item, item));
+    let pushes = trace.steps.iter().filter(|step| step.is_push()).flat_map(|step| &step.images);
+    let found: Vec<_> = pushes.filter(|(other, _)| is_sibling(other)).collect();
+    let names: IndexSet<&str> = found.iter().map(|(other, _)| plan.image(*other).name.as_str()).collect();
+    Some((found.first()?.1, names.into_iter().collect()))
 }
 
 /// Whether a step has ended when another one starts.
-fn precedes(plan: &Plan, first: &StepTrace<'_>, second: &StepTrace<'_>) -> bool {
-    if first.wave != second.wave {
-        return first.wave < second.wave;
-    }
-    match (first.block, second.block) {
-        (one, other) if one == other => first.index < second.index,
-        (Block::Pre, _) | (Block::Stage(_), Block::Post) => true,
-        (Block::Stage(before), Block::Stage(after)) => waits_for(plan.waves.get(first.wave), after, before),
-        _ => false,
-    }
+fn precedes(order: &StepOrder, first: &StepTrace<'_>, second: &StepTrace<'_>) -> bool {
+    // Stages of a family run in parallel.
+    let in_one_family = first.wave == second.wave && first.block == second.block;
+    let position = |step: &StepTrace<'_>| Position { wave: step.wave, block: step.block, step: step.index };
+    (!in_one_family || first.member == second.member) && order.precedes(position(first), position(second))
 }
 
-/// Whether a stage starts after another one, however far `after` has to be followed.
-fn waits_for(wave: Option<&Wave>, stage: usize, other: usize) -> bool {
-    let Some(WaveBody::Stages { stages, .. }) = wave.map(|wave| &wave.body) else { return false };
-    let mut seen = HashSet::new();
-    let mut pending = vec![stage];
-    while let Some(stage) = pending.pop().and_then(|index| stages.get(index)) {
-        if stage.after.contains(&other) {
-            return true;
-        }
-        pending.extend(stage.after.iter().copied().filter(|before| seen.insert(*before)));
+/// The planned stages of two steps, if they run in parallel.
+fn parallel<'p>(
+    plan: &'p Plan,
+    order: &StepOrder,
+    first: &StepTrace<'_>,
+    second: &StepTrace<'_>,
+) -> Option<(&'p str, &'p str)> {
+    let (Block::Stage(_), Block::Stage(_)) = (first.block, second.block) else { return None };
+    if first.member == second.member || precedes(order, second, first) {
+        return None;
     }
-    false
+    let stages = plan.waves.get(first.wave)?.stages();
+    Some((stages.get(first.member)?.name.as_str(), stages.get(second.member)?.name.as_str()))
+}
+
+/// The `when` that skips a step in this run.
+fn why_skipped<'p>(plan: &'p Plan, trace: &Trace<'_>, step: &StepTrace<'_>) -> Option<errors::Skipped<'p>> {
+    let (wave, traced) = (plan.waves.get(step.wave)?, trace.waves.get(step.wave)?);
+    if !wave.when {
+        let when = traced.item.attributes.get("when")?.span;
+        return Some(errors::Skipped { kind: "wave", name: &wave.name, when });
+    }
+    let Block::Stage(_) = step.block else { return None };
+    // The stage itself, or one that it waits for, however far that is.
+    let stages = wave.stages();
+    let (mut pending, mut seen) = (vec![step.member], HashSet::new());
+    while let Some(stage) = pending.pop().and_then(|index| Some((index, stages.get(index)?))) {
+        let (index, stage) = stage;
+        if stage.when {
+            let is_skipped = |before: &usize| stages.get(*before).is_some_and(|before| !before.runs);
+            pending.extend(stage.after.iter().copied().filter(|one| is_skipped(one) && seen.insert(*one)));
+            continue;
+        }
+        let item = traced.stages.iter().find(|item| item.members().contains(&index))?.item;
+        let when = item.attributes.get("when")?.span;
+        return Some(errors::Skipped { kind: "stage", name: &stage.name, when });
+    }
+    None
 }
 
 /// The tags that a build may write its cache to.

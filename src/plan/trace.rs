@@ -13,6 +13,30 @@ pub(super) struct Trace<'a> {
     pub(super) images: Vec<ImageTrace<'a>>,
     /// Every step of every wave, also of those that are skipped in this run.
     pub(super) steps: Vec<StepTrace<'a>>,
+    /// By wave.
+    pub(super) waves: Vec<WaveTrace<'a>>,
+}
+
+pub(super) struct WaveTrace<'a> {
+    pub(super) item: &'a program::Wave,
+    /// By [`program::StageId`].
+    pub(super) stages: Vec<StageTrace<'a>>,
+}
+
+/// A stage item: one stage, or a family of them.
+pub(super) struct StageTrace<'a> {
+    pub(super) item: &'a program::Stage,
+    /// Its first stage in the planned wave; the others follow it.
+    pub(super) first: usize,
+    /// Of each of its stages, whether its `when` holds.
+    pub(super) whens: Vec<bool>,
+}
+
+impl StageTrace<'_> {
+    /// Its stages in the planned wave.
+    pub(super) fn members(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.whens.len()
+    }
 }
 
 pub(super) struct ImageTrace<'a> {
@@ -40,8 +64,10 @@ pub(super) struct Base {
 #[derive(Clone)]
 pub(super) struct StepTrace<'a> {
     pub(super) wave: usize,
-    /// A stage is an index into those of the planned wave.
+    /// A stage is an index into the items of the wave.
     pub(super) block: Block,
+    /// In a stage, its index in the planned wave.
+    pub(super) member: usize,
     /// Its place in the block.
     pub(super) index: usize,
     /// Whether it runs in this run.
@@ -51,6 +77,8 @@ pub(super) struct StepTrace<'a> {
     pub(super) images: Vec<(ImageId, Span)>,
     /// The images whose digests it needs; without a field for the operand of `promote`.
     pub(super) uses: Vec<(ImageId, Option<DeferredField>, Span)>,
+    /// The targets of `promote`: each with whether it varies from run to run.
+    pub(super) promotes: Vec<(Tag, bool, Span)>,
 }
 
 impl StepTrace<'_> {

@@ -92,7 +92,9 @@ fn plan(case: &Path) -> Outcome {
     };
     diagnostics.extend(found);
     diag::sort(&mut diagnostics);
-    let json = |plan| serde_json::to_string_pretty(&plan).expect("plans can be written as JSON") + "\n";
+    let json = |plan: plan::Plan| {
+        serde_json::to_string_pretty(&plan.portable()).expect("plans can be written as JSON") + "\n"
+    };
     let asked = environment.asked.into_inner();
     Outcome { sources, diagnostics, result: plan.map(json).unwrap_or_default(), asked }
 }

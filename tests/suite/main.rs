@@ -8,6 +8,8 @@
 )]
 
 #[cfg(feature = "cli")]
+mod cli;
+#[cfg(feature = "cli")]
 mod commands;
 mod docs;
 mod fixes;
@@ -18,6 +20,7 @@ mod golden;
 mod holds;
 mod pages;
 mod properties;
+mod schema;
 mod syntax;
 mod tidy;
 mod values;

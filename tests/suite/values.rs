@@ -287,3 +287,42 @@ fn a_plan_has_no_value_of_a_secret() {
         assert!(!shown.contains("hunter2-value"), "{shown}");
     }
 }
+
+#[test]
+fn many_stages_and_images_are_checked_in_time() {
+    let registry = "registry r {\n kind = \"oci\"\n host = \"h\"\n}\nrepository app { registry = r }\n";
+    let image = |index: usize| {
+        format!("image i{index} {{\n dockerfile_inline = \"FROM scratch\"\n tags = [app:\"t{index}\"]\n}}\n")
+    };
+    let stage = |index: usize| {
+        let after = if index == 0 { String::new() } else { format!("after s{} ", index - 1) };
+        format!(
+            " stage s{index} {after}{{ push i{index}; run \"x\" i0.ref i{index}.ref i{}.ref }}\n",
+            index / 2
+        )
+    };
+    let started = std::time::Instant::now();
+    let images: String = (0..1_000).map(image).collect();
+    let stages: String = (0..1_000).map(stage).collect();
+    let text = format!("{registry}{images}wave w {{\n{stages} post {{ run \"x\" i999.ref }}\n}}\n");
+    assert_eq!(only(&codes(&text), "E0411"), NONE, "the context is not there, and nothing else is wrong");
+    let images: String = (0..10_000).map(image).collect();
+    let names: Vec<_> = (0..10_000).map(|index| format!("i{index}")).collect();
+    let text = format!("{registry}{images}wave w {{ push {} }}\n", names.join(", "));
+    assert_eq!(only(&codes(&text), "E0411"), NONE);
+    let regions: Vec<_> = (0..1_000).map(|index| format!("\"r{index}\"")).collect();
+    let list = regions.join(", ");
+    let text = format!(
+        "{registry}let all = [{list}]\nimage i for x in all {{\n dockerfile_inline = \"FROM scratch\"\n \
+         tags = [app:x]\n}}\nwave w {{\n stage a for x in all {{ push i[x]; run \"x\" i[x].ref }}\n \
+         stage b for x in all after a {{ run \"x\" i[x].ref i[\"r7\"].ref }}\n}}\n"
+    );
+    assert_eq!(only(&codes(&text), "E0411"), NONE);
+    // Far above what it takes, far below what anything quadratic would.
+    assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+/// The first codes besides one.
+fn only(codes: &[&'static str], except: &str) -> Vec<&'static str> {
+    codes.iter().copied().filter(|code| *code != except).take(3).collect()
+}

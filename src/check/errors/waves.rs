@@ -26,10 +26,11 @@ pub(in crate::check) fn ref_too_early(
         .with_help(format!("write `{image}.{field}` as an argument or in `env` of a step after the push"))
 }
 
-/// A use of `.ref` or `.digest`.
+/// A use of `.ref` or `.digest`, or a `promote`.
 pub(in crate::check) struct Use<'a> {
     pub(in crate::check) image: &'a str,
-    pub(in crate::check) field: &'static str,
+    /// `None` for `promote`
+    pub(in crate::check) field: Option<&'static str>,
     pub(in crate::check) span: Span,
     pub(in crate::check) wave: &'a str,
     /// How often it is used besides.
@@ -37,6 +38,14 @@ pub(in crate::check) struct Use<'a> {
 }
 
 impl Use<'_> {
+    /// `` `lambda.ref` is used ``, `` `lambda` is promoted ``
+    fn sentence(&self) -> String {
+        match self.field {
+            Some(field) => format!("`{}.{field}` is used", self.image),
+            None => format!("`{}` is promoted", self.image),
+        }
+    }
+
     fn with_more(&self, diagnostic: Diagnostic) -> Diagnostic {
         match self.more {
             0 => diagnostic,
@@ -47,56 +56,93 @@ impl Use<'_> {
 }
 
 pub(in crate::check) fn ref_never_pushed(one: &Use<'_>, declared: Span) -> Diagnostic {
-    let Use { image, field, wave, .. } = one;
-    let diagnostic = Diagnostic::new(
-        Code::RefNeverPushed,
-        format!("`{image}.{field}` is used but `{image}` is never pushed"),
-        one.span,
-        "has no registry reference",
-    )
-    .with_label(declared, "not in any `push`");
+    let Use { image, wave, .. } = one;
+    let message = match one.field {
+        Some(_) => format!("{} but `{image}` is never pushed", one.sentence()),
+        None => format!("{} but never pushed", one.sentence()),
+    };
+    let diagnostic = Diagnostic::new(Code::RefNeverPushed, message, one.span, "has no registry reference")
+        .with_label(declared, "not in any `push`");
     one.with_more(diagnostic)
         .with_help(format!("add `push {image}` before this step, or to a wave before `{wave}`"))
 }
 
-/// `parallel`: the stages of the push and of the use, if both are in one wave.
-pub(in crate::check) fn ref_before_push(
-    one: &Use<'_>,
-    push: Span,
-    push_wave: &str,
-    parallel: Option<(&str, &str)>,
-) -> Diagnostic {
+/// Why a push does not come before a use.
+pub(in crate::check) enum Later<'a> {
+    /// It is in this wave, which runs later.
+    Wave(&'a str),
+    /// It is in the same block, behind it.
+    Step,
+    /// The stages of the use and of the push.
+    Parallel { usage: &'a str, push: &'a str },
+    /// The stage of the push waits for that of the use.
+    Follower { usage: &'a str, push: &'a str },
+    /// The use is in `pre`, the push in a stage or `post`.
+    BehindPre,
+    /// The push is in `post`, the use in a stage.
+    InPost,
+    /// The use is in the `env` of the stage that pushes.
+    StageEnv,
+}
+
+pub(in crate::check) fn ref_before_push(one: &Use<'_>, push: Span, why: &Later<'_>) -> Diagnostic {
     let Use { image, wave, .. } = one;
-    let same = *wave == push_wave;
-    let parallel = parallel.filter(|(first, second)| first != second);
-    if let Some((push_stage, stage)) = parallel {
-        let diagnostic = Diagnostic::new(
-            Code::RefBeforePush,
-            format!("`{image}` may not be pushed yet when it is used"),
-            one.span,
-            format!("needed in stage `{stage}`"),
-        )
-        .with_label(push, format!("pushed in stage `{push_stage}`"))
-        .with_note(format!("stages `{push_stage}` and `{stage}` run in parallel"));
-        return one.with_more(diagnostic).with_help(format!("write `stage {stage} after {push_stage}`"));
-    }
-    let (label, help) = if same {
-        ("pushed later".to_owned(), format!("move `push {image}` above this step"))
-    } else {
-        (
-            format!("pushed later, in wave `{push_wave}`"),
-            format!("move wave `{push_wave}` above wave `{wave}`"),
-        )
+    let participle = if one.field.is_some() { "used" } else { "promoted" };
+    let message = match why {
+        Later::Parallel { .. } => format!("`{image}` may not be pushed yet when it is {participle}"),
+        _ => format!("`{image}` is pushed after it is {participle}"),
     };
-    let diagnostic = Diagnostic::new(
-        Code::RefBeforePush,
-        format!("`{image}` is pushed after it is used"),
-        one.span,
-        format!("needed in wave `{wave}`"),
-    )
-    .with_label(push, label)
-    .with_note(if same { "steps run in file order" } else { "waves run in file order" });
-    one.with_more(diagnostic).with_help(help)
+    let (here, there, note, help) = match why {
+        Later::Wave(later) => (
+            format!("needed in wave `{wave}`"),
+            format!("pushed later, in wave `{later}`"),
+            "waves run in file order".to_owned(),
+            format!("move wave `{later}` above wave `{wave}`"),
+        ),
+        Later::Step => (
+            format!("needed in wave `{wave}`"),
+            "pushed later".to_owned(),
+            "steps run in file order".to_owned(),
+            format!("move `push {image}` above this step"),
+        ),
+        Later::Parallel { usage, push } => (
+            format!("needed in stage `{usage}`"),
+            format!("pushed in stage `{push}`"),
+            format!("stages `{push}` and `{usage}` run in parallel"),
+            format!("write `stage {usage} after {push}`"),
+        ),
+        Later::Follower { usage, push } => (
+            format!("needed in stage `{usage}`"),
+            format!("pushed later, in stage `{push}`"),
+            format!("stage `{push}` waits for stage `{usage}`"),
+            format!("move `push {image}` above this step"),
+        ),
+        Later::BehindPre => (
+            "needed in `pre`".to_owned(),
+            "pushed later".to_owned(),
+            "`pre` ends before the stages start".to_owned(),
+            format!("move `push {image}` into `pre`, above this step"),
+        ),
+        Later::StageEnv => (
+            "needed before the first step".to_owned(),
+            "pushed later".to_owned(),
+            "the `env` of a stage is the same for all its steps".to_owned(),
+            "write it in `env` of a step behind the push".to_owned(),
+        ),
+        Later::InPost => (
+            "needed in a stage".to_owned(),
+            "pushed later, in `post`".to_owned(),
+            "`post` starts when all stages have ended".to_owned(),
+            format!("either move `push {image}` into `pre`"),
+        ),
+    };
+    let diagnostic =
+        Diagnostic::new(Code::RefBeforePush, message, one.span, here).with_label(push, there).with_note(note);
+    let diagnostic = one.with_more(diagnostic).with_help(help);
+    match why {
+        Later::InPost => diagnostic.with_help("or move this step into `post`, behind the push"),
+        _ => diagnostic,
+    }
 }
 
 /// An operand of `build` or `push` that is an image but not the name of one.
@@ -158,14 +204,84 @@ pub(in crate::check) fn stage_declared_twice(name: &Name, first: Span) -> Diagno
     .with_help("rename one of them")
 }
 
-pub(in crate::check) fn unknown_stage(name: &Name, wave: &Name, known: &[&str]) -> Diagnostic {
+/// What a name behind `after` is, if not a stage of its wave.
+pub(in crate::check) enum NotAStage<'a> {
+    /// A stage of another wave, which runs `later` or before.
+    Elsewhere {
+        wave: &'a Name,
+        stage: Span,
+        later: bool,
+    },
+    /// A wave: this one, or another one that runs `later` or before.
+    Wave {
+        name: &'a Name,
+        is_this: bool,
+        later: bool,
+    },
+    /// `pre` or `post`
+    Block,
+    Unknown,
+}
+
+pub(in crate::check) fn unknown_stage(
+    name: &Name,
+    (stage, wave): (&Name, &Name),
+    found: &NotAStage<'_>,
+    known: &[&str],
+) -> Diagnostic {
+    let text = &name.value;
     let diagnostic = Diagnostic::new(
         Code::UnknownStage,
-        format!("no stage `{}` in wave `{}`", name.value, wave.value),
+        format!("no stage `{text}` in wave `{}`", wave.value),
         name.span,
         "not a stage of this wave",
     );
-    suggest(diagnostic, "stage", &name.value, known)
+    let ordered = |diagnostic: Diagnostic, other: &str, later: bool| match later {
+        false => {
+            diagnostic.with_note("waves already run in order").with_help(format!("remove `after {text}`"))
+        }
+        true => diagnostic
+            .with_note("waves run in file order")
+            .with_help(format!("move wave `{other}` above wave `{}`, and remove `after {text}`", wave.value)),
+    };
+    match found {
+        NotAStage::Elsewhere { wave: other, stage, later } => {
+            let diagnostic = diagnostic.with_label(*stage, format!("this one is in wave `{}`", other.value));
+            ordered(diagnostic, &other.value, *later)
+        }
+        NotAStage::Wave { name: other, is_this: false, later } => {
+            ordered(diagnostic.with_label(other.span, "this is a wave"), &other.value, *later)
+        }
+        NotAStage::Wave { name: other, .. } => diagnostic
+            .with_label(other.span, "this is the wave of the stage")
+            .with_help(format!("remove `after {text}`")),
+        NotAStage::Block if text == "pre" => {
+            diagnostic.with_note("`pre` always ends before the stages start").with_help("remove `after pre`")
+        }
+        NotAStage::Block => diagnostic
+            .with_note("`post` always starts when the last stage has ended")
+            .with_help(format!("move the steps of stage `{}` to the end of `post`", stage.value)),
+        NotAStage::Unknown => suggest(diagnostic, "stage", text, known),
+    }
+}
+
+/// `words`: how the text looks when it is split; `None` if only a shell can read it.
+pub(in crate::check) fn one_word(span: Span, text: &str, words: Option<&str>) -> Diagnostic {
+    let shown: String = text.chars().take(40).collect();
+    let dots = if shown.len() < text.len() { "…" } else { "" };
+    let diagnostic = Diagnostic::new(
+        Code::OneWordCommand,
+        format!("`run \"{shown}{dots}\"` is one word"),
+        span,
+        "the name of one program, blanks included",
+    )
+    .with_note("`run` starts a program without a shell, and nothing splits its words");
+    match words {
+        Some(words) => diagnostic
+            .with_help(format!("either split it: `run {words}`"))
+            .with_help("or write `sh` for a line of a shell"),
+        None => diagnostic.with_help("write `sh` for a line of a shell"),
+    }
 }
 
 /// Each stage with the place that names the next one.
@@ -177,7 +293,7 @@ pub(in crate::check) fn cyclic_stages(circle: &[(&Name, Span)]) -> Diagnostic {
     let message = match names.as_slice() {
         [_] => format!("stage `{name}` waits for itself"),
         [_, other] => format!("stages `{name}` and `{other}` wait for each other"),
-        _ => format!("stages from `{name}` to `{name}` wait in a circle"),
+        more => format!("{} stages from `{name}` to `{name}` wait in a circle", more.len()),
     };
     let next = names.get(1).unwrap_or(name);
     let mut diagnostic =
@@ -187,5 +303,8 @@ pub(in crate::check) fn cyclic_stages(circle: &[(&Name, Span)]) -> Diagnostic {
         diagnostic = diagnostic.with_label(*at, format!("`{}` waits for `{next}`", one.value));
     }
     let path: Vec<_> = names.iter().chain([name]).map(|name| format!("`{name}`")).collect();
-    diagnostic.with_note(path.join(" → ")).with_help("remove one `after`")
+    match names.as_slice() {
+        [_] => diagnostic.with_help(format!("remove `{name}` behind `after`")),
+        _ => diagnostic.with_note(path.join(" → ")).with_help("remove one `after`"),
+    }
 }

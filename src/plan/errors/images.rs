@@ -199,20 +199,26 @@ pub(in crate::plan) struct Immutable<'a> {
     pub(in crate::plan) tag: &'a str,
     /// Where `immutable` is set.
     pub(in crate::plan) set: Span,
+    pub(in crate::plan) is_ecr: bool,
     pub(in crate::plan) has_mutable_tags: bool,
 }
 
 impl Immutable<'_> {
+    pub(super) fn rule(&self) -> &'static str {
+        if self.is_ecr {
+            "ECR rejects a second push of a tag (ImageTagAlreadyExistsException)"
+        } else {
+            "the tags of this repository are not to move"
+        }
+    }
+
     fn explain(&self, diagnostic: Diagnostic, pattern: &str) -> Diagnostic {
         let help = if self.has_mutable_tags {
             format!("either add `\"{pattern}\"` to `mutable_tags` of `{}`", self.repository)
         } else {
             format!("either add `mutable_tags = [\"{pattern}\"]` to `repository {}`", self.repository)
         };
-        diagnostic
-            .with_label(self.set, "set here")
-            .with_note("ECR rejects a second push of a tag (ImageTagAlreadyExistsException)")
-            .with_help(help)
+        diagnostic.with_label(self.set, "set here").with_note(self.rule()).with_help(help)
     }
 }
 

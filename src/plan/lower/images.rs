@@ -63,6 +63,7 @@ impl<'a> Lowering<'a> {
         Image {
             name,
             when: self.unless_false(attributes.get("when")),
+            condition: self.condition(attributes.get("when")),
             builder,
             needs: needs.collect(),
             load: self.flag(attributes.get("load")),

@@ -1,100 +1,161 @@
 //! Waves, stages and steps.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::Lowering;
 use crate::check::program::{self, Attributes, Expr, ExprKind, ImageRef, StepKind};
 use crate::check::push_order::Block;
 use crate::plan::eval::Value;
 use crate::plan::families::key_text;
-use crate::plan::trace::StepTrace;
-use crate::plan::{Command, EnvValue, ImageId, Program, Stage, Step, Tag, Text, TextPiece, Wave, WaveBody};
+use crate::plan::trace::{StageTrace, StepTrace, WaveTrace};
+use crate::plan::{
+    Command, EnvValue, ImageId, Program, Stage, Step, Tag, Text, TextPiece, Wave, WaveBody, errors,
+};
 use crate::source::Span;
+
+/// How many stages a wave has, with all members of its families.
+const MAX_STAGES: usize = 10_000;
+/// How often stages of a wave wait for others, all taken together.
+const MAX_WAITS: usize = 1_000_000;
 
 /// Where steps stand.
 #[derive(Clone, Copy)]
 struct At {
     wave: usize,
     block: Block,
+    /// The planned stage.
+    member: usize,
     runs: bool,
 }
 
 impl<'a> Lowering<'a> {
     pub(super) fn wave(&self, index: usize, wave: &'a program::Wave) -> Wave {
-        let when = self.unless_false(wave.attributes.get("when"));
-        let at = |block| At { wave: index, block, runs: when };
+        let condition = wave.attributes.get("when");
+        let when = self.unless_false(condition);
+        let at = |block| At { wave: index, block, member: 0, runs: when };
+        let mut traces = Vec::new();
         let body = match &wave.body {
-            program::WaveBody::Steps(steps) => WaveBody::Steps { steps: self.steps(at(Block::Steps), steps) },
+            program::WaveBody::Steps(steps) => {
+                WaveBody::Steps { steps: self.steps(at(Block::Steps), steps, None) }
+            }
             program::WaveBody::Stages { pre, stages, post } => WaveBody::Stages {
-                pre: self.steps(at(Block::Pre), pre),
-                stages: self.stages(at(Block::Steps), stages),
-                post: self.steps(at(Block::Post), post),
+                pre: self.steps(at(Block::Pre), pre, None),
+                stages: self.stages(at(Block::Steps), wave, stages, &mut traces),
+                post: self.steps(at(Block::Post), post, None),
             },
         };
-        Wave { name: wave.name.value.clone(), when, body }
+        self.trace.borrow_mut().waves.push(WaveTrace { item: wave, stages: traces });
+        Wave { name: wave.name.value.clone(), when, condition: self.condition(condition), body }
     }
 
-    /// Every stage of every family. A stage that waits for a family waits for all of it.
-    fn stages(&self, at: At, stages: &'a [program::Stage]) -> Vec<Stage> {
+    /// Every stage of every family.
+    fn stages(
+        &self,
+        at: At,
+        wave: &'a program::Wave,
+        stages: &'a [program::Stage],
+        traces: &mut Vec<StageTrace<'a>>,
+    ) -> Vec<Stage> {
         let mut first = 0;
-        let mut ranges = Vec::new();
-        let keys: Vec<_> = stages.iter().map(|stage| self.eval.keys(&stage.binders)).collect();
-        for keys in &keys {
-            ranges.push(first..first + keys.len());
+        let mut families = Vec::new();
+        for item in stages {
+            let keys = self.eval.keys(&item.binders);
+            let condition = item.attributes.get("when");
+            let when =
+                |key: &Vec<Value>| self.eval.with_key(&item.binders, key, || self.unless_false(condition));
+            let whens: Vec<bool> = keys.iter().map(when).collect();
+            traces.push(StageTrace { item, first, whens: whens.clone() });
             first += keys.len();
+            families.push(keys);
         }
-        let stages = stages.iter().zip(&keys).zip(&ranges).flat_map(|((stage, keys), range)| {
-            let after = stage.after.iter().filter_map(|after| ranges.get(after.value.0).cloned());
-            let after: Vec<usize> = after.flatten().collect();
-            keys.iter().zip(range.clone()).map(move |(key, index)| {
-                let at = At { block: Block::Stage(index), ..at };
-                self.eval.with_key(&stage.binders, key, || self.stage(at, stage, key, after.clone()))
-            })
-        });
-        stages.collect()
+        let (after, blocked, waits) = follow(wave, traces);
+        if first > MAX_STAGES || waits > MAX_WAITS {
+            let most = traces.iter().max_by_key(|trace| trace.whens.len());
+            let span = most.map_or(wave.name.span, |trace| trace.item.name.span);
+            self.eval.report(errors::too_many_stages(&wave.name.value, first, span));
+            return Vec::new();
+        }
+        let mut planned = Vec::new();
+        for (index, (item, keys)) in stages.iter().zip(&families).enumerate() {
+            let blocked = blocked.get(index).copied().unwrap_or(false);
+            let whens = traces.get(index).map(|trace| trace.whens.as_slice()).unwrap_or_default();
+            for (key, when) in keys.iter().zip(whens) {
+                let at = At {
+                    block: Block::Stage(index),
+                    member: planned.len(),
+                    runs: at.runs && *when && !blocked,
+                    ..at
+                };
+                let after = after.get(index).cloned().unwrap_or_default();
+                let stage =
+                    self.eval.with_key(&item.binders, key, || self.stage(at, item, key, after, *when));
+                planned.push(stage);
+            }
+        }
+        planned
     }
 
-    fn stage(&self, at: At, stage: &'a program::Stage, key: &[Value], after: Vec<usize>) -> Stage {
-        let when = self.unless_false(stage.attributes.get("when"));
-        let at = At { runs: at.runs && when, ..at };
+    fn stage(
+        &self,
+        at: At,
+        stage: &'a program::Stage,
+        key: &[Value],
+        after: Vec<usize>,
+        when: bool,
+    ) -> Stage {
         Stage {
             name: format!("{}{}", stage.name.value, key_text(key)),
             after,
             when,
+            condition: self.condition(stage.attributes.get("when")),
+            runs: at.runs,
             env: self.command_env(stage.attributes.get("env")),
             timeout: self.duration(stage.attributes.get("timeout")),
-            steps: self.steps(at, &stage.steps),
+            steps: self.steps(at, &stage.steps, Some(stage)),
         }
     }
 
-    fn steps(&self, at: At, steps: &'a [program::Step]) -> Vec<Step> {
+    /// The steps of a block, which is that of `stage` or none.
+    fn steps(&self, at: At, steps: &'a [program::Step], stage: Option<&'a program::Stage>) -> Vec<Step> {
         let mut planned = Vec::new();
+        // What the `env` of a stage needs is needed by its first step.
+        let mut uses_before = stage.map(program::Stage::deferred_uses).unwrap_or_default();
         for (index, step) in steps.iter().enumerate() {
             let images = match &step.kind {
                 StepKind::Build(operands) | StepKind::Push(operands) => self.operands(operands),
                 _ => Vec::new(),
             };
-            let uses = step.deferred_uses().into_iter().flat_map(|one| {
+            let uses = uses_before.drain(..).chain(step.deferred_uses()).flat_map(|one| {
                 let ids = self.eval.images(one.image).unwrap_or_default();
                 ids.into_iter().map(move |id| (id, one.field, one.span))
             });
             let uses = uses.collect();
-            let At { wave, block, runs } = at;
-            let found = self.step(step, &images);
+            let promotes = match &step.kind {
+                StepKind::Promote { to, .. } => to.iter().filter_map(|tag| self.promoted(tag)).collect(),
+                _ => Vec::new(),
+            };
+            let found = self.step(step, &images, &promotes);
             planned.extend(found);
-            self.trace.borrow_mut().steps.push(StepTrace { wave, block, index, runs, step, images, uses });
+            let At { wave, block, member, runs } = at;
+            let trace = StepTrace { wave, block, member, index, runs, step, images, uses, promotes };
+            self.trace.borrow_mut().steps.push(trace);
         }
         planned
     }
 
-    fn step(&self, step: &program::Step, operands: &[(ImageId, Span)]) -> Option<Step> {
+    fn step(
+        &self,
+        step: &program::Step,
+        operands: &[(ImageId, Span)],
+        promotes: &[(Tag, bool, Span)],
+    ) -> Option<Step> {
         let images = || operands.iter().map(|(id, _)| *id).collect();
         let step = match &step.kind {
             StepKind::Build(_) => Step::Build { images: images() },
             StepKind::Push(_) => Step::Push { images: images() },
-            StepKind::Promote { image, to } => {
+            StepKind::Promote { image, .. } => {
                 let image = *self.eval.images(image)?.first()?;
-                Step::Promote { image, to: to.iter().filter_map(|tag| self.tag(tag)).collect() }
+                Step::Promote { image, to: promotes.iter().map(|(tag, ..)| tag.clone()).collect() }
             }
             StepKind::Run { arguments, options } => {
                 let words = arguments.iter().map(|argument| self.eval.text(argument)).collect();
@@ -108,9 +169,10 @@ impl<'a> Lowering<'a> {
         Some(step)
     }
 
-    fn tag(&self, expr: &Expr) -> Option<Tag> {
+    /// A tag, whether it varies from run to run, and where it is written.
+    fn promoted(&self, expr: &Expr) -> Option<(Tag, bool, Span)> {
         match self.eval.value(expr) {
-            Value::Tag { tag, .. } => Some(tag),
+            Value::Tag { tag, varies, .. } => Some((tag, varies, expr.span)),
             _ => None,
         }
     }
@@ -169,4 +231,36 @@ impl<'a> Lowering<'a> {
             _ => Some(EnvValue::Text(self.eval.text(value))),
         }
     }
+}
+
+/// For each item: the planned stages that each of its stages waits for, and whether it is skipped because of them; and
+/// how often stages wait in all.
+///
+/// A stage that waits for a family waits for all of it. A family without members is as if it was not there: what waits
+/// for it waits for what it waits for. A stage is skipped when of an item that it waits for no stage runs.
+fn follow(wave: &program::Wave, traces: &[StageTrace<'_>]) -> (Vec<Vec<usize>>, Vec<bool>, usize) {
+    let mut after: Vec<IndexSet<usize>> = vec![IndexSet::new(); traces.len()];
+    let mut blocked = vec![false; traces.len()];
+    let mut waits = 0_usize;
+    for index in wave.stage_order().sorted() {
+        let Some(trace) = traces.get(index) else { continue };
+        let (mut before, mut is_blocked) = (IndexSet::new(), false);
+        for other in trace.item.after.iter().map(|after| after.value.0) {
+            let Some(found) = traces.get(other) else { continue };
+            let other_blocked = blocked.get(other).copied().unwrap_or(false);
+            if found.whens.is_empty() {
+                before.extend(after.get(other).into_iter().flatten().copied());
+                is_blocked |= other_blocked;
+            } else if waits <= MAX_WAITS {
+                before.extend(found.members());
+                is_blocked |= other_blocked || !found.whens.contains(&true);
+            }
+        }
+        waits = waits.saturating_add(before.len().saturating_mul(trace.whens.len()));
+        if let (Some(slot), Some(flag)) = (after.get_mut(index), blocked.get_mut(index)) {
+            *slot = before;
+            *flag = is_blocked;
+        }
+    }
+    (after.into_iter().map(|before| before.into_iter().collect()).collect(), blocked, waits)
 }
