@@ -38,7 +38,6 @@ pub mod diag;
 #[allow(dead_code, reason = "`plan` does not use it yet")]
 mod dockerfile;
 pub mod environment;
-#[allow(dead_code, reason = "`plan` does not use it yet")]
 mod git;
 pub mod host;
 pub mod include;

@@ -23,6 +23,7 @@ use serde::Serialize;
 use crate::check::Program as CheckedProgram;
 use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
+use crate::source::SourceMap;
 
 /// What a plan is made from besides the program.
 pub struct Inputs<'a> {
@@ -31,15 +32,17 @@ pub struct Inputs<'a> {
     pub environment: &'a dyn Environment,
 }
 
-/// Evaluates a program that was checked without errors.
+/// Evaluates a program that was checked without errors. The Dockerfiles of its images join `sources`, so that messages
+/// can show them.
 ///
 /// # Errors
 /// `Err` holds what was found when any of it is an error; `Ok` has the warnings.
 pub fn plan(
+    sources: &mut SourceMap,
     program: &CheckedProgram,
     inputs: &Inputs<'_>,
 ) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let (plan, mut diagnostics) = lower::lower(program, inputs);
+    let (plan, mut diagnostics) = lower::lower(sources, program, inputs);
     crate::diag::sort(&mut diagnostics);
     if has_errors(&diagnostics) { Err(diagnostics) } else { Ok((plan, diagnostics)) }
 }

@@ -105,7 +105,8 @@ fn examine(
     args: &InputArgs,
     params: Params,
 ) -> Result<Loaded, u8> {
-    let (program, mut diagnostics) = crate::check(&mut sources, file, &ProcessEnvironment);
+    let environment = ProcessEnvironment::new();
+    let (program, mut diagnostics) = crate::check(&mut sources, file, &environment);
     let mut plan = None;
     if !has_errors(&diagnostics) {
         let values: IndexMap<_, _> = args.params.iter().cloned().collect();
@@ -116,8 +117,8 @@ fn examine(
             }
             return Err(WRONG);
         }
-        let inputs = Inputs { params: &values, environment: &ProcessEnvironment };
-        let found = match plan::plan(&program, &inputs) {
+        let inputs = Inputs { params: &values, environment: &environment };
+        let found = match plan::plan(&mut sources, &program, &inputs) {
             Ok((done, warnings)) => {
                 plan = Some(done);
                 warnings

@@ -11,6 +11,7 @@
 mod commands;
 mod docs;
 mod fixes;
+mod git;
 mod golden;
 mod pages;
 mod syntax;

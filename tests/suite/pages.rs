@@ -101,7 +101,7 @@ fn found(code: Code, page: &str, text: &str, wrong: bool) -> (SourceMap, Vec<Dia
     if !diag::has_errors(&diagnostics) {
         let params = pairs(fence("params").unwrap_or_default());
         let inputs = Inputs { params: &params, environment: &environment };
-        diagnostics.extend(match plan::plan(&program, &inputs) {
+        diagnostics.extend(match plan::plan(&mut sources, &program, &inputs) {
             Ok((_, warnings)) => warnings,
             Err(errors) => errors,
         });
