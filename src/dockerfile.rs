@@ -19,12 +19,13 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
-#[allow(unused_imports, reason = "`plan` does not use them yet")]
 pub(crate) use self::{
     args::{Arg, is_predefined_arg},
-    uses::Uses,
+    uses::{BrokenFrom, Uses},
 };
 
 /// A Dockerfile with at least one stage.
@@ -62,6 +63,8 @@ pub(crate) struct Body {
     /// `RUN --mount=from=`: a stage's name, an image or a named context.
     pub(crate) mounts_from: Vec<Spanned<String>>,
     pub(crate) secrets: Vec<HostMount>,
+    /// Whether a secret is mounted whose id only the build knows.
+    pub(crate) has_unknown_secret: bool,
     pub(crate) ssh: Vec<HostMount>,
 }
 
@@ -110,8 +113,27 @@ impl Dockerfile {
     ///
     /// An image that a stage is based on may declare more, with `ONBUILD ARG`.
     pub(crate) fn declared_args(&self) -> impl Iterator<Item = &Arg> {
-        let bodies = self.stages.iter().flat_map(|stage| std::iter::once(&stage.body).chain(&stage.onbuild));
-        self.args.iter().chain(bodies.flat_map(|body| &body.args))
+        self.args.iter().chain(self.bodies().flat_map(|body| &body.args))
+    }
+
+    /// The ids of the secrets that any stage mounts; `None` if only the build knows them all.
+    pub(crate) fn secret_ids(&self) -> Option<HashSet<&str>> {
+        if self.bodies().any(|body| body.has_unknown_secret) {
+            return None;
+        }
+        Some(self.bodies().flat_map(|body| &body.secrets).map(|mount| mount.id.as_str()).collect())
+    }
+
+    /// Whether it is read by Docker's own frontend: others have rules of their own.
+    pub(crate) fn is_for_docker(&self) -> bool {
+        let Some(image) = &self.frontend else { return true };
+        let image = image.strip_prefix("docker.io/").unwrap_or(image);
+        let name = image.split([':', '@']).next().unwrap_or_default();
+        matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.stages.iter().flat_map(|stage| std::iter::once(&stage.body).chain(&stage.onbuild))
     }
 }
 

@@ -92,6 +92,7 @@ impl Reader<'_> {
                 let span = self.field(mount, "id=", &id);
                 body.secrets.push(HostMount { id, required, span });
             }
+            Some(Need::SomeSecret) => body.has_unknown_secret = true,
             Some(Need::Ssh { id, required }) => {
                 let span = self.field(mount, "id=", &id);
                 body.ssh.push(HostMount { id, required, span });

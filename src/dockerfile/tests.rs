@@ -276,15 +276,25 @@ fn uses(text: &str, target: Option<&str>, args: &[(&str, &str)], contexts: &[&st
     let uses = dockerfile.uses(target, &args, contexts);
     let mut shown = format!("stages {:?}\n", uses.stages);
     for base in &uses.bases {
-        _ = writeln!(shown, "  base {} @ {}", base.value, sources.slice(base.span));
+        let platform = if base.has_platform { " for a platform of its own" } else { "" };
+        _ = writeln!(shown, "  base {} @ {}{platform}", base.image.value, sources.slice(base.image.span));
+    }
+    if !uses.beside.is_empty() {
+        _ = writeln!(shown, "  beside {:?}", uses.beside);
+    }
+    if uses.has_unknown_base {
+        shown += "  an unknown base\n";
     }
     let mounts = |mounts: &[&HostMount]| mounts.iter().map(|mount| mount.id.clone()).collect();
-    let unset = uses.unset_args.iter().map(|arg| arg.name.value.clone()).collect();
+    let broken = |broken: &BrokenFrom<'_>| {
+        let names: Vec<_> = broken.args.iter().map(|arg| arg.name.value.as_str()).collect();
+        format!("{}: {}", sources.slice(broken.from), names.join(" "))
+    };
     for (word, names) in [
         ("contexts", uses.contexts.iter().cloned().collect()),
         ("secrets", mounts(&uses.secrets)),
         ("ssh", mounts(&uses.ssh)),
-        ("unset", unset),
+        ("broken", uses.broken_froms.iter().map(broken).collect()),
     ] {
         let names: Vec<String> = names;
         if !names.is_empty() {
@@ -320,7 +330,6 @@ fn what_a_target_uses() {
           base trigger @ trigger
           base tools:1 @ tools:1
           secrets deps
-          unset TRIGGERED
         Some("test") [("BASE", "debian:${VERSION}")] []
         stages [0, 1, 2, 3, 5]
           base golang:1 @ golang:$VERSION
@@ -328,18 +337,18 @@ fn what_a_target_uses() {
           base tools:1 @ tools:1
           base debian:${VERSION} @ $BASE
           base image-none @ image-${UNSET:-none}
+          beside [0, 1, 2, 5]
           secrets deps
           ssh default
-          unset UNSET TRIGGERED COMMIT
         Some("engine") [] []
         stages [4]
+          an unknown base
         Some("engine") [("TARGETARCH", "arm64")] []
         stages [4]
           base image-arm64 @ image-$TARGETARCH
         Some("late") [] []
         stages [5]
           base image-none @ image-${UNSET:-none}
-          unset UNSET
         Some("late") [("UNSET", "one")] []
         stages [5]
           base image-one @ image-${UNSET:-none}
@@ -361,10 +370,10 @@ fn named_contexts() {
           base trigger @ trigger
           base tools:1 @ tools:1
           base image-none @ image-${UNSET:-none}
+          beside [0, 1, 5]
           contexts alpine:1 docs
           secrets deps
           ssh default
-          unset UNSET TRIGGERED COMMIT
         None [] ["nginx"]
         stages [7]
           contexts nginx
@@ -384,6 +393,72 @@ fn later_stages_of_a_name_and_circles() {
           base one @ one
     "#]]
     .assert_eq(&uses(text, None, &[], &[]));
+}
+
+#[test]
+fn empty_values_that_break_a_from() {
+    let text = "ARG A\nARG B=$A\nARG C\nFROM $A AS all\nFROM x:$A AS tag\nFROM ${A:-x} AS default\nFROM ${A}x AS prefix\n\
+                FROM x:${C}-$A AS two\nFROM x:$B AS through\nFROM --platform=$A x AS platform\nFROM $UNDECLARED AS other\n";
+    let mut shown = String::new();
+    for target in ["all", "tag", "default", "prefix", "two", "through", "platform", "other"] {
+        shown += &uses(text, Some(target), &[("UNUSED", "x")], &[]);
+    }
+    shown += &uses(text, Some("two"), &[("C", "1")], &[]);
+    shown += &uses(text, Some("tag"), &[("A", "1")], &[]);
+    expect![[r#"
+        stages [0]
+          an unknown base
+          broken $A: A
+        stages [1]
+          base x: @ x:$A
+          broken x:$A: A
+        stages [2]
+          base x @ ${A:-x}
+        stages [3]
+          base x @ ${A}x
+        stages [4]
+          base x:- @ x:${C}-$A
+          broken x:${C}-$A: C A
+        stages [5]
+          base x: @ x:$B
+        stages [6]
+          base x @ x for a platform of its own
+          broken $A: A
+        stages [7]
+          an unknown base
+        stages [4]
+          base x:1- @ x:${C}-$A
+          broken x:${C}-$A: A
+        stages [1]
+          base x:1 @ x:$A
+    "#]]
+    .assert_eq(&shown);
+}
+
+#[test]
+fn secrets_and_frontends() {
+    let ids = |text: &str| {
+        let (_, dockerfile) = readable(text);
+        let mut ids: Option<Vec<_>> =
+            dockerfile.secret_ids().map(|ids| ids.into_iter().map(str::to_owned).collect());
+        if let Some(ids) = &mut ids {
+            ids.sort();
+        }
+        ids
+    };
+    let mount = |id: &str| {
+        format!("FROM a\nRUN --mount=type=secret,id=x y\nFROM b\nONBUILD RUN --mount=type=secret,id={id} y\n")
+    };
+    assert_eq!(ids(&mount("z")), Some(vec!["x".to_owned(), "z".to_owned()]));
+    assert_eq!(ids(&mount("$Z")), None);
+    for (line, expected) in [
+        ("", true),
+        ("# syntax=docker/dockerfile:1\n", true),
+        ("# syntax=docker.io/docker/dockerfile@sha256:a\n", true),
+        ("# syntax=example.com/mine\n", false),
+    ] {
+        assert_eq!(readable(&format!("{line}FROM a\n")).1.is_for_docker(), expected, "{line}");
+    }
 }
 
 #[test]
@@ -411,7 +486,8 @@ fn survive(text: &str) {
                     words.chain(bodies.flat_map(|body| body.copies_from.iter().chain(&body.mounts_from)));
                 words.for_each(|word| check(word.span));
                 let uses = dockerfile.uses(index, &IndexMap::new(), &["a"]);
-                uses.bases.iter().for_each(|base| check(base.span));
+                uses.bases.iter().for_each(|base| check(base.image.span));
+                uses.broken_froms.iter().for_each(|broken| check(broken.from));
                 uses.secrets.iter().chain(&uses.ssh).for_each(|mount| check(mount.span));
             }
         }
