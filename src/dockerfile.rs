@@ -31,8 +31,6 @@ pub(crate) use self::{
 /// A Dockerfile with at least one stage.
 #[derive(Debug)]
 pub(crate) struct Dockerfile {
-    /// The image of `# syntax=`.
-    pub(crate) frontend: Option<String>,
     /// The arguments in front of the first `FROM`.
     pub(crate) args: Vec<Arg>,
     pub(crate) stages: Vec<Stage>,
@@ -50,8 +48,6 @@ pub(crate) struct Stage {
     pub(crate) body: Body,
     /// What `ONBUILD` adds to the stages, here or in other Dockerfiles, that are based on this one.
     pub(crate) onbuild: Option<Body>,
-    /// The `FROM` instruction.
-    pub(crate) span: Span,
 }
 
 /// What the instructions of a stage ask for, in file order.
@@ -84,6 +80,18 @@ pub(crate) struct Unreadable {
     pub(crate) span: Span,
     /// What is wrong, as a lower-case phrase.
     pub(crate) words: String,
+}
+
+/// The image of `# syntax=`, also of a text that is no Dockerfile.
+pub(crate) fn frontend(text: &str) -> Option<&str> {
+    directives::Directives::of(text).syntax
+}
+
+/// Whether a frontend is Docker's own: others have rules of their own.
+pub(crate) fn is_docker_frontend(image: &str) -> bool {
+    let image = image.strip_prefix("docker.io/").unwrap_or(image);
+    let name = image.split([':', '@']).next().unwrap_or_default();
+    matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
 }
 
 /// Reads a Dockerfile.
@@ -122,14 +130,6 @@ impl Dockerfile {
             return None;
         }
         Some(self.bodies().flat_map(|body| &body.secrets).map(|mount| mount.id.as_str()).collect())
-    }
-
-    /// Whether it is read by Docker's own frontend: others have rules of their own.
-    pub(crate) fn is_for_docker(&self) -> bool {
-        let Some(image) = &self.frontend else { return true };
-        let image = image.strip_prefix("docker.io/").unwrap_or(image);
-        let name = image.split([':', '@']).next().unwrap_or_default();
-        matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
     }
 
     fn bodies(&self) -> impl Iterator<Item = &Body> {

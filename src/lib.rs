@@ -35,7 +35,6 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diag;
-#[allow(dead_code, reason = "`plan` does not use it yet")]
 mod dockerfile;
 pub mod environment;
 mod git;

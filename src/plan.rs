@@ -3,10 +3,12 @@
 //! A plan can be printed and compared. It holds no expression and no secret value: what is known only during the
 //! run (the digest of a pushed image) is a [`TextPiece`], a secret is its name and where it is read.
 
+mod dockerfiles;
 mod errors;
 mod eval;
 mod families;
 mod functions;
+mod graph;
 mod limits;
 mod lower;
 mod outside;
@@ -262,7 +264,7 @@ pub struct Image {
     pub when: bool,
     /// `None`: the local Docker Engine.
     pub builder: Option<BuilderId>,
-    /// The images that have to be built before.
+    /// The images that have to be built before: those in `contexts`, and those whose tags the Dockerfile names.
     pub needs: Vec<ImageId>,
     #[serde(flatten)]
     pub build: Build,

@@ -106,6 +106,28 @@ impl Dockerfile {
         uses.in_file_order()
     }
 
+    /// The named contexts that any stage uses, as they were given; `None` if only the engine knows them all.
+    pub(crate) fn used_contexts(
+        &self,
+        build_args: &IndexMap<String, String>,
+        contexts: &[&str],
+    ) -> Option<BTreeSet<String>> {
+        let variables = Variables::of(self, build_args);
+        let names = Names::of(self, &variables, contexts);
+        if names.bases.iter().any(|base| matches!(base, Source::Unknown)) {
+            return None;
+        }
+        let replacements = self.stages.iter().filter_map(|stage| names.replacement(stage)).map(str::to_owned);
+        let copied = self.bodies().flat_map(|body| &body.copies_from).map(|from| names.copied(&from.value));
+        let mounted = self.bodies().flat_map(|body| &body.mounts_from).map(|from| names.mounted(&from.value));
+        let sources = names.bases.iter().cloned().chain(copied).chain(mounted);
+        let contexts = sources.filter_map(|source| match source {
+            Source::Context(name) => Some(name),
+            _ => None,
+        });
+        Some(contexts.chain(replacements).collect())
+    }
+
     fn broken_from<'a>(&self, stage: &Stage, variables: &Variables<'a, '_>) -> Option<BrokenFrom<'a>> {
         let unset: RefCell<Vec<&'a Arg>> = RefCell::default();
         let variable = |name: &str| {

@@ -1,5 +1,7 @@
 //! The words of every diagnostic of this pass.
 
+pub(super) mod dockerfiles;
+
 use std::path::Path;
 
 use super::limits::Excess;

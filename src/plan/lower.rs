@@ -28,7 +28,6 @@ pub(super) fn lower(
     program: &Checked,
     inputs: &Inputs<'_>,
 ) -> (Plan, Vec<Diagnostic>) {
-    let _ = &sources;
     let lowering = Lowering { eval: Evaluator::new(program, inputs), trace: RefCell::default() };
     lowering.eval.families();
     lowering.eval.all_values();
@@ -43,6 +42,7 @@ pub(super) fn lower(
     lowering.check_tags(&plan, &trace);
     lowering.check_pushes(&plan, &trace);
     order_tags(&mut plan);
+    lowering.check_dockerfiles(&mut plan, &trace, sources);
     let (diagnostics, read) = lowering.eval.finish();
     plan.inputs = read;
     (plan, diagnostics)
