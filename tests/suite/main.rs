@@ -9,6 +9,7 @@
 
 #[cfg(feature = "cli")]
 mod commands;
+mod dockerfiles;
 mod docs;
 mod fixes;
 mod git;

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `env`, `params` | `NAME=VALUE` lines |
 //! | `files` | the paths that exist, one a line; without this fence, every path does |
-//! | `dockerfile` | the text of every Dockerfile |
+//! | `dockerfile` | the text of every Dockerfile; without this fence, nothing is known of what is in them |
 //!
 //! With `wrong` behind its name, such a fence is for the wrong files only.
 
@@ -67,8 +67,8 @@ impl Environment for PageEnvironment<'_> {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        match self.path_kind(path) {
-            Some(PathKind::File) => Ok(self.dockerfile.unwrap_or("FROM scratch\n").as_bytes().to_vec()),
+        match (self.path_kind(path), self.dockerfile) {
+            (Some(PathKind::File), Some(text)) => Ok(format!("{text}\n").into_bytes()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
