@@ -5,10 +5,13 @@
 
 mod attributes;
 mod calls;
+mod convert;
 mod errors;
 mod exprs;
+mod families;
 pub(crate) mod functions;
 mod items;
+mod lints;
 mod names;
 mod operators;
 mod order;
@@ -50,7 +53,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
         names,
         diagnostics,
         deferred: Deferred::Forbidden(None),
-        binders: binder_counts(files),
+        binders: families(files),
         scope: Vec::new(),
         locals: 0,
         used: HashSet::new(),
@@ -65,6 +68,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
     checker.items(files, &mut program);
     checker.waves(files, &mut program);
     checker.unused();
+    checker.lint(&program);
     program.locals = checker.locals;
     let mut diagnostics = checker.diagnostics;
     let is_about_names = |one: &Diagnostic| one.code.as_str().starts_with("E02");
@@ -84,12 +88,13 @@ fn program_files(sources: &SourceMap, files: &[ParsedFile]) -> HashMap<FileId, P
     files.iter().map(file).collect()
 }
 
-fn binder_counts(files: &[ParsedFile]) -> HashMap<ImageId, usize> {
+fn families(files: &[ParsedFile]) -> HashMap<ImageId, &[ast::Binder]> {
     let images = files.iter().flat_map(|file| &file.ast.items).filter_map(|item| match &item.kind {
-        ast::ItemKind::Image(image) => Some(image.binders.len()),
+        ast::ItemKind::Image(image) => Some(image.binders.as_slice()),
         _ => None,
     });
-    images.enumerate().filter(|(_, count)| *count > 0).map(|(index, count)| (ImageId(index), count)).collect()
+    let families = images.enumerate().filter(|(_, binders)| !binders.is_empty());
+    families.map(|(index, binders)| (ImageId(index), binders)).collect()
 }
 
 /// What the passes over the items share.
@@ -101,8 +106,8 @@ struct Checker<'a> {
     values: Vec<Option<(Type, Option<Expr>)>>,
     /// Whether `.ref` and `.digest` are allowed where the checker is.
     deferred: Deferred,
-    /// How many binders the families have.
-    binders: HashMap<ImageId, usize>,
+    /// What the families are made with.
+    binders: HashMap<ImageId, &'a [ast::Binder]>,
     /// The names that the `for`s around bind, with the types of their values.
     scope: Vec<(&'a str, LocalId, Type)>,
     /// How many names were bound so far.

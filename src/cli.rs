@@ -3,6 +3,7 @@
 
 mod check;
 mod explain;
+mod fmt;
 mod load;
 mod progress;
 mod run;
@@ -75,6 +76,18 @@ Exit codes:
 
     /// Say what a code such as E0201 means and what to write instead
     Explain(explain::ExplainArgs),
+
+    /// Write files in the one layout
+    #[command(after_help = "\
+Examples:
+  cachelang fmt                      the file that `cachelang run` would run
+  cachelang fmt a.cachefile b.cachefile
+  cachelang fmt --check              change nothing, and fail if something would change
+  cachelang fmt - < in > out
+
+Exit codes:
+  0 done, 1 something would change (--check), 2 a file cannot be read, formatted or written")]
+    Fmt(fmt::FmtArgs),
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run_pipeline(&args),
         Command::Check(args) => check::check(args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Fmt(args) => fmt::fmt(&args),
     })
 }
 

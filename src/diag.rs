@@ -5,6 +5,7 @@
 
 mod code;
 pub mod fix;
+mod keys;
 pub mod pages;
 pub mod render;
 mod suggest;
@@ -12,6 +13,7 @@ mod suggest;
 use crate::source::Span;
 
 pub use code::{Code, Severity};
+pub use keys::looks_like_aws_key;
 pub use suggest::{only_similar, similar};
 
 /// A place in a source and what is true there.
@@ -52,7 +54,7 @@ impl Diagnostic {
     pub fn new(code: Code, message: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: one_line(message.into()),
             primary: Label { span, text: label.into() },
             secondary: Vec::new(),
             notes: Vec::new(),
@@ -92,6 +94,11 @@ impl Diagnostic {
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
+}
+
+/// A headline stays one line, also when it repeats a quoted key, which can hold anything.
+fn one_line(message: String) -> String {
+    if message.contains(['\n', '\r']) { message.replace('\r', "").replace('\n', "\\n") } else { message }
 }
 
 /// Diagnostics in the order they are shown: by file and position, without repetitions.

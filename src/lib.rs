@@ -50,17 +50,21 @@ pub mod syntax;
 use diag::Diagnostic;
 use environment::Environment;
 use source::{FileId, SourceMap};
+use syntax::allow::Allows;
 
 /// Parses a file with what it includes, and checks the whole. The diagnostics are sorted; the program may be planned
-/// if none of them is an error.
+/// if none of them is an error. Warnings that a comment allows are left out.
 pub fn check(
     sources: &mut SourceMap,
     entry: FileId,
     environment: &dyn Environment,
 ) -> (check::Program, Vec<Diagnostic>) {
     let (files, mut diagnostics) = include::parse(sources, entry, environment);
-    let (program, found) = check::check(sources, &files, &diagnostics);
+    let (mut program, found) = check::check(sources, &files, &diagnostics);
     diagnostics.extend(found);
+    let comments = files.iter().flat_map(|file| &file.ast.comments);
+    program.allows = Allows::read(sources, comments, &mut diagnostics);
+    program.allows.apply(sources, &mut diagnostics);
     diag::sort(&mut diagnostics);
     (program, diagnostics)
 }

@@ -1,7 +1,6 @@
 //! Finds a `.cachefile` and reads it into a [`SourceMap`].
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +24,8 @@ pub enum LoadError {
     Unwritable { path: PathBuf, cause: io::Error },
     #[error("{} has {size} bytes; the limit is {}", .path.display(), SourceMap::MAX_FILE_BYTES)]
     TooLarge { path: PathBuf, size: usize },
+    #[error("{} is not UTF-8 from byte {} on", .path.display(), .valid + 1)]
+    NotUtf8 { path: PathBuf, valid: usize },
 }
 
 /// The `.cachefile` of a folder or of the nearest folder above it.
@@ -42,8 +43,32 @@ pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
 /// # Errors
 /// [`LoadError`] if there is no text at all.
 pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, LoadError> {
+    add(sources, path, name, &bytes(path)?)
+}
+
+/// The text of a file that is to be written again: it must be UTF-8, or something of it would be lost.
+///
+/// # Errors
+/// [`LoadError`] if there is no such text.
+pub fn text(path: &Path) -> Result<String, LoadError> {
+    let not_utf8 = |error: std::string::FromUtf8Error| LoadError::NotUtf8 {
+        path: path.to_owned(),
+        valid: error.utf8_error().valid_up_to(),
+    };
+    String::from_utf8(bytes(path)?).map_err(not_utf8)
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
     let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
-    add(sources, path, name, &bytes)
+    check_size(path, &bytes)?;
+    Ok(bytes)
+}
+
+fn check_size(path: &Path, bytes: &[u8]) -> Result<(), LoadError> {
+    if bytes.len() > SourceMap::MAX_FILE_BYTES {
+        return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
+    }
+    Ok(())
 }
 
 /// Adds what was read elsewhere, such as from standard input, as [`load`] does.
@@ -51,14 +76,12 @@ pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, 
 /// # Errors
 /// [`LoadError::TooLarge`]
 pub fn add(sources: &mut SourceMap, path: &Path, name: &str, bytes: &[u8]) -> Result<FileId, LoadError> {
-    if bytes.len() > SourceMap::MAX_FILE_BYTES {
-        return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
-    }
+    check_size(path, bytes)?;
     Ok(sources.add(name, path, &String::from_utf8_lossy(bytes)))
 }
 
-/// Writes another text into a file: all of it or nothing, whatever happens meanwhile. A byte order mark, the
-/// permissions and a symbolic link to the file stay.
+/// Writes another text into a file: all of it or nothing, whatever happens meanwhile. The permissions and a symbolic
+/// link to the file stay; a file that may not be written is left alone.
 ///
 /// # Errors
 /// [`LoadError::Unwritable`]
@@ -67,24 +90,19 @@ pub fn replace(path: &Path, text: &str) -> Result<(), LoadError> {
 }
 
 fn replace_file(path: &Path, text: &str) -> io::Result<()> {
-    const MARK: &[u8] = "\u{feff}".as_bytes();
+    // A link stays one, and the file that it leads to is replaced.
     let path = path.canonicalize()?;
-    let has_mark = read(&path)?.starts_with(MARK);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let mut file = File::options().write(true).create_new(true).open(&temporary)?;
-    let written = file
-        .write_all(if has_mark { MARK } else { &[] })
-        .and_then(|()| file.write_all(text.as_bytes()))
-        .and_then(|()| file.set_permissions(path.metadata()?.permissions()))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, &path));
-    if written.is_err() {
-        // What could not be finished is of no use, and the first error is the one that counts.
-        let _ = std::fs::remove_file(&temporary);
+    let permissions = path.metadata()?.permissions();
+    if permissions.readonly() {
+        // The rename would work: it asks only the folder.
+        return Err(io::ErrorKind::PermissionDenied.into());
     }
-    written
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(permissions)?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where source files are read")]
@@ -92,7 +110,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where folders are listed for `hash_files`")]
 fn read_folder(path: &Path) -> io::Result<std::fs::ReadDir> {
     std::fs::read_dir(path)
 }
@@ -172,11 +189,11 @@ mod tests {
     fn a_replaced_file_is_the_same_but_for_its_text() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let (file, link) = (folder.path().join("real"), folder.path().join("link"));
-        fs::write(&file, "\u{feff}old").expect("a file can be written");
+        fs::write(&file, "old").expect("a file can be written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("it is ours");
         symlink(&file, &link).expect("a link can be made");
         replace(&link, "new").expect("it can be replaced");
-        assert_eq!(fs::read_to_string(&file).ok().as_deref(), Some("\u{feff}new"));
+        assert_eq!(fs::read_to_string(&file).ok().as_deref(), Some("new"));
         assert_eq!(file.metadata().map(|data| data.permissions().mode() & 0o777).ok(), Some(0o640));
         assert!(link.is_symlink());
         assert_eq!(folder.path().read_dir().map(Iterator::count).ok(), Some(2), "nothing else is left");

@@ -9,14 +9,19 @@ mod eval;
 mod families;
 mod functions;
 mod graph;
+mod image;
+mod images;
 mod limits;
 mod lower;
 mod outside;
 mod pushes;
 mod rules;
+mod tags;
+mod texts;
 mod trace;
+mod value;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -26,6 +31,8 @@ use crate::check::Program as CheckedProgram;
 use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
 use crate::source::SourceMap;
+
+pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
 
 /// What a plan is made from besides the program.
 pub struct Inputs<'a> {
@@ -252,211 +259,6 @@ pub struct PushTag {
     pub tag: Tag,
     /// The tag is the same in every run, so it moves from image to image; moving tags are pushed last.
     pub moving: bool,
-}
-
-/// An image with where it goes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Image {
-    /// The item's name in the file, with its keys if it is one of a family: `worker["api"]`.
-    pub name: String,
-    /// `false`: it is not built in this run (its `when` does not hold).
-    pub when: bool,
-    /// `None`: the local Docker Engine.
-    pub builder: Option<BuilderId>,
-    /// The images that have to be built before: those in `contexts`, and those whose tags the Dockerfile names.
-    pub needs: Vec<ImageId>,
-    #[serde(flatten)]
-    pub build: Build,
-    /// Put the image into the image store of the engine.
-    pub load: bool,
-    pub timeout: Option<Duration>,
-    /// How often a failed build is started again.
-    pub retries: u32,
-    /// In push order: unique tags first, moving tags last.
-    pub tags: Vec<PushTag>,
-    pub cache: Cache,
-}
-
-/// What an image is built from, and how.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Build {
-    pub context: Context,
-    /// The Dockerfile, relative to the context.
-    pub dockerfile: String,
-    /// The text to use in place of a file.
-    pub dockerfile_inline: Option<String>,
-    pub target: Option<String>,
-    pub args: IndexMap<String, String>,
-    pub labels: IndexMap<String, String>,
-    pub annotations: IndexMap<String, String>,
-    /// By the id under which `RUN --mount=type=secret` asks for them.
-    pub secrets: IndexMap<String, Secret>,
-    /// `default`, `ID=SOCKET` or `ID=KEY`, as `docker build --ssh` takes them.
-    pub ssh: Vec<String>,
-    /// Contexts besides the main one, by the name that the Dockerfile uses.
-    pub contexts: IndexMap<String, Context>,
-    /// `linux/amd64`; empty: what the engine runs on.
-    pub platforms: Vec<String>,
-    pub network: Network,
-    pub extra_hosts: IndexMap<String, String>,
-    /// Bytes of `/dev/shm` during `RUN`.
-    pub shm_size: Option<u64>,
-    /// `nofile` → `1024:2048`
-    pub ulimits: IndexMap<String, String>,
-    /// Look for newer base images even when one of the name is in the engine.
-    pub pull: bool,
-    pub no_cache: bool,
-    /// Stages that are built without cache.
-    pub no_cache_stages: Vec<String>,
-    pub attest: Attest,
-}
-
-/// Files that a build works with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Context {
-    Folder(PathBuf),
-    /// `https://host/repository.git#reference:folder`, which the engine fetches.
-    Git(String),
-    /// Another image of the plan.
-    Image(ImageId),
-    /// `docker-image://…`
-    Reference(String),
-}
-
-impl Context {
-    /// The folder on this machine, if it is one.
-    pub fn folder(&self) -> Option<&Path> {
-        match self {
-            Context::Folder(folder) => Some(folder),
-            Context::Git(_) | Context::Image(_) | Context::Reference(_) => None,
-        }
-    }
-}
-
-/// How much provenance is attached to an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Attest {
-    /// None, so that what is pushed is one manifest.
-    #[default]
-    None,
-    Min,
-    Max,
-}
-
-/// The network of `RUN` instructions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    #[default]
-    Default,
-    None,
-    Host,
-}
-
-/// Where an image's build cache is read from and written to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cache {
-    /// No `cache` block: read and write this tag with the strongest method that the engine supports.
-    Automatic(Tag),
-    /// As written in the `cache` block, or nothing for an image without tags.
-    Explicit { from: Vec<CacheSource>, to: Vec<CacheTarget> },
-}
-
-impl Cache {
-    /// The repositories that it is read from and written to.
-    pub(crate) fn repositories(&self) -> Vec<RepositoryId> {
-        match self {
-            Cache::Automatic(tag) => vec![tag.repository],
-            Cache::Explicit { from, to } => {
-                let tags =
-                    from.iter().filter_map(CacheSource::tag).chain(to.iter().filter_map(CacheTarget::tag));
-                tags.map(|tag| tag.repository).collect()
-            }
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CacheSource {
-    /// A cache or an image with inline cache under this tag.
-    Registry(Tag),
-    /// A folder that a build has exported its cache to.
-    Local(PathBuf),
-    /// The cache service of GitHub Actions.
-    Gha {
-        scope: Option<String>,
-    },
-    S3(Bucket),
-}
-
-impl CacheSource {
-    pub(crate) fn tag(&self) -> Option<&Tag> {
-        match self {
-            CacheSource::Registry(tag) => Some(tag),
-            CacheSource::Local(_) | CacheSource::Gha { .. } | CacheSource::S3(_) => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CacheTarget {
-    /// Inside the image itself: the steps of the final stage.
-    Inline,
-    Registry {
-        tag: Tag,
-        mode: CacheMode,
-    },
-    Local {
-        folder: PathBuf,
-        mode: CacheMode,
-    },
-    Gha {
-        scope: Option<String>,
-        mode: CacheMode,
-    },
-    S3 {
-        #[serde(flatten)]
-        bucket: Bucket,
-        mode: CacheMode,
-    },
-}
-
-impl CacheTarget {
-    pub(crate) fn tag(&self) -> Option<&Tag> {
-        match self {
-            CacheTarget::Registry { tag, .. } => Some(tag),
-            CacheTarget::Inline
-            | CacheTarget::Local { .. }
-            | CacheTarget::Gha { .. }
-            | CacheTarget::S3 { .. } => None,
-        }
-    }
-}
-
-/// A place in Amazon S3 or a compatible store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Bucket {
-    pub bucket: String,
-    pub region: String,
-    pub prefix: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CacheMode {
-    /// The layers of the final image.
-    Min,
-    /// The layers of every stage.
-    Max,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,13 +3,19 @@
 //! Three steps: [`scan`] checks strings and brackets and cuts the file into items, [`parse`] runs the grammar over
 //! each of them and recovers, [`lower`] turns what the grammar accepted into the tree, and reports what the
 //! grammar tolerates but the language does not.
+//!
+//! Beside it, [`format()`] writes a file in the one layout, and [`allow`] reads the comments that silence warnings.
 
+pub mod allow;
 pub mod ast;
 mod classify;
 mod errors;
+mod format;
 mod lower;
 mod parse;
 mod scan;
+
+pub use format::format;
 
 use crate::diag::Diagnostic;
 use crate::source::{FileId, SourceMap};

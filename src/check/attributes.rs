@@ -69,10 +69,13 @@ impl<'a> EntryRef<'a> {
 /// The conversions that the value of an attribute gets.
 fn slot(owner: Owner<'_>, attribute: &str) -> Slot {
     match (owner.kind, attribute) {
-        ("image", "args" | "ulimits") => Slot::BuildArguments,
+        ("image", "args") => Slot::BuildArguments,
+        ("image", "ulimits") => Slot::Limits,
+        ("image", "dockerfile_inline") => Slot::Dockerfile,
         ("image", "context") => Slot::Context,
         ("image", "contexts") => Slot::NamedContext,
-        ("image", "labels" | "annotations") => Slot::Stored,
+        ("image", "labels") => Slot::Stored,
+        ("image", "annotations") => Slot::Annotations,
         ("cache", "from") => Slot::CacheSource,
         ("run" | "sh" | "stage", "env") => Slot::CommandEnvironment,
         _ => Slot::Plain,

@@ -65,9 +65,14 @@ impl<'a> Checker<'a> {
     /// What `length` takes: a list, a map or a text.
     fn measurable(&mut self, argument: &'a ast::Expr, place: Place<'a>) -> Expr {
         let found = self.infer(argument);
-        match found.ty {
-            Type::String | Type::Map(_) => found,
-            _ => self.convert(found, &Type::list(Type::Error), place),
+        let counted = found.ty.required().clone();
+        match counted {
+            Type::String | Type::Map(_) | Type::List(_) | Type::Error => self.convert(found, &counted, place),
+            Type::Secret => self.without_secrets(found),
+            _ => {
+                self.report(errors::not_measurable(&found));
+                Expr::error(found.span)
+            }
         }
     }
 

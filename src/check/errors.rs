@@ -1,10 +1,14 @@
 //! The words of every diagnostic of this pass.
 
 mod calls;
+mod images;
+mod lints;
 mod types;
 mod waves;
 
 pub(super) use calls::*;
+pub(super) use images::*;
+pub(super) use lints::*;
 pub(super) use types::*;
 pub(super) use waves::*;
 
@@ -31,7 +35,10 @@ fn a(word: &str) -> String {
 /// A type as a noun: an item kind as a word, everything else as code.
 fn noun(ty: &Type) -> String {
     match ty {
-        Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Tag => ty.to_string(),
+        Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Tag | Type::Builder => {
+            ty.to_string()
+        }
+        Type::Family => "family".to_owned(),
         _ => format!("`{ty}`"),
     }
 }
@@ -89,7 +96,7 @@ pub(super) fn wave_declared_twice(name: &Name, first: Span) -> Diagnostic {
 fn could_be(kind: Kind, wanted: &Type) -> bool {
     match (kind, wanted) {
         (_, Type::Error | Type::Nothing) | (Kind::Param(_) | Kind::Let(_) | Kind::Poisoned, _) => true,
-        (kind, Type::Registry | Type::Repository | Type::Image | Type::Secret) => {
+        (kind, Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Builder) => {
             kind.noun() == wanted.to_string()
         }
         // `image.ref` stands for a string.
@@ -107,7 +114,7 @@ pub(super) fn unknown_name<'a>(
 ) -> Diagnostic {
     let candidates: Vec<_> = declared.filter(|(_, item)| could_be(item.kind, wanted)).collect();
     let kind = match wanted {
-        Type::Registry | Type::Repository | Type::Image | Type::Secret => wanted.to_string(),
+        Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Builder => wanted.to_string(),
         _ => "value".to_owned(),
     };
     let mut diagnostic = Diagnostic::new(
@@ -131,10 +138,10 @@ pub(super) fn unknown_name<'a>(
     let of_kind: Vec<_> =
         candidates.iter().filter(|(_, item)| item.kind.noun() == kind).map(|(name, _)| *name).collect();
     match (wanted, of_kind.as_slice()) {
-        (Type::Registry | Type::Repository | Type::Image, [_, ..]) if of_kind.len() <= 8 => {
+        (Type::Registry | Type::Repository | Type::Image | Type::Builder, [_, ..]) if of_kind.len() <= 8 => {
             diagnostic.with_help(format!("{}: {}", plural(&kind), quoted(of_kind)))
         }
-        (Type::Registry | Type::Repository | Type::Image, _) => {
+        (Type::Registry | Type::Repository | Type::Image | Type::Builder, _) => {
             diagnostic.with_help(format!("declare it with `{kind} {name} {{ … }}`"))
         }
         (Type::Secret, _) => diagnostic
@@ -347,123 +354,8 @@ pub(super) fn rule_of_other_type(rule: &Name, param: &Name, ty: &Type) -> Diagno
     .with_help(format!("remove `{}`", rule.value))
 }
 
-pub(super) fn binder_hides(name: &Name, declared: Declared) -> Diagnostic {
-    Diagnostic::new(
-        Code::DuplicateName,
-        format!("`{}` is declared twice", name.value),
-        name.span,
-        "a `for` gives the name again",
-    )
-    .with_label(declared.span, format!("declared as {} here", a(declared.kind.noun())))
-    .with_help("rename one of them")
-}
-
-pub(super) fn binder_twice(name: &Name) -> Diagnostic {
-    Diagnostic::new(
-        Code::DuplicateName,
-        format!("`{}` is bound twice", name.value),
-        name.span,
-        "a `for` around this has the name",
-    )
-    .with_help("rename one of them")
-}
-
-pub(super) fn template_as_value(name: &str, declared: Declared, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::WrongKindOfName,
-        format!("`{name}` is a template, not a value"),
-        span,
-        "templates are only extended",
-    )
-    .with_label(declared.span, "declared as a template here")
-    .with_help(format!("declare an image: `image … extends {name} {{ … }}`"))
-}
-
-pub(super) fn not_a_template(name: &Name, declared: Option<Declared>, templates: &[&str]) -> Diagnostic {
-    match declared {
-        Some(declared) => Diagnostic::new(
-            Code::WrongKindOfName,
-            format!("`{}` is {}, not a template", name.value, a(declared.kind.noun())),
-            name.span,
-            "expected a template",
-        )
-        .with_label(declared.span, format!("declared as {} here", a(declared.kind.noun())))
-        .with_help("declare what both have in common with `template NAME { … }`"),
-        None => {
-            let diagnostic = Diagnostic::new(
-                Code::UnknownName,
-                format!("no template named `{}`", name.value),
-                name.span,
-                "not declared in this file",
-            );
-            suggest(diagnostic, "template", &name.value, templates)
-        }
-    }
-}
-
-pub(super) fn cyclic_template(circle: &[&Name], span: Span) -> Diagnostic {
-    let first = circle.first().map_or("", |name| name.value.as_str());
-    let path: Vec<_> = circle
-        .iter()
-        .map(|name| name.value.as_str())
-        .chain([first])
-        .map(|name| format!("`{name}`"))
-        .collect();
-    Diagnostic::new(
-        Code::CyclicValue,
-        format!("template `{first}` extends itself"),
-        span,
-        "closes the circle",
-    )
-    .with_note(path.join(" → "))
-    .with_help("remove one of the parents")
-}
-
 pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnusedItem, format!("{noun} `{name}` is never used"), span, "not referenced")
         .with_note("unused items are still checked")
         .with_help("remove it, or prefix the name with `_`")
-}
-
-/// A secret where it would become visible.
-pub(super) fn secret_leaks(name: &str, span: Span, declared: Span, slot: super::exprs::Slot) -> Diagnostic {
-    use super::exprs::Slot;
-    let elsewhere = "pass the secret itself where one is accepted: `secrets`, `password`, `env` of a step";
-    let mounted = format!(
-        "pass it as `secrets = {{ {name} = {name} }}` and mount it with `RUN --mount=type=secret,id={name}`"
-    );
-    let in_env = format!("write `{{ env = {{ {} = {name} }} }}` behind the step", name.to_uppercase());
-    let (code, message, label, help) = match slot {
-        Slot::BuildArguments => (
-            Code::SecretInImage,
-            format!("secret `{name}` would be stored in the image"),
-            "build arguments are kept in the image history",
-            mounted.as_str(),
-        ),
-        Slot::Stored => (
-            Code::SecretInImage,
-            format!("secret `{name}` would be stored in the image"),
-            "labels are public to whoever has the image",
-            "remove it from the labels",
-        ),
-        Slot::CommandArgument => (
-            Code::SecretInArguments,
-            format!("secret `{name}` would be visible in the process list"),
-            "command-line arguments are public on the host",
-            in_env.as_str(),
-        ),
-        Slot::Hole => (
-            Code::SecretInString,
-            format!("secret `{name}` cannot be put into a string"),
-            "would appear in plans and logs",
-            elsewhere,
-        ),
-        Slot::Plain | Slot::CacheSource | Slot::CommandEnvironment | Slot::Context | Slot::NamedContext => (
-            Code::SecretInString,
-            format!("secret `{name}` cannot be used as a plain value"),
-            "would appear in plans and logs",
-            elsewhere,
-        ),
-    };
-    Diagnostic::new(code, message, span, label).with_label(declared, "declared `secret` here").with_help(help)
 }

@@ -6,11 +6,10 @@
 use indexmap::IndexMap;
 
 use super::functions::Function;
-use super::names::{Declared, Kind, ValueItem};
-use super::program::{CacheMethod, DeferredField, Expr, ExprKind, ImageRef, Part};
+use super::names::Kind;
+use super::program::{DeferredField, Expr, ExprKind, ImageRef, Part};
 use super::types::Type;
 use super::{Checker, errors};
-use crate::diag::Diagnostic;
 use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOperator, Name};
@@ -32,6 +31,12 @@ pub(super) enum Slot {
     BuildArguments,
     /// `labels`: stored in the image.
     Stored,
+    /// `annotations`: stored beside the image.
+    Annotations,
+    /// `dockerfile_inline`: what the image is built with.
+    Dockerfile,
+    /// `ulimits`: ints become text.
+    Limits,
     /// `context`: a path or a repository.
     Context,
     /// `contexts`: a path, an image of the program or a reference.
@@ -44,6 +49,13 @@ pub(super) enum Slot {
     CommandEnvironment,
     /// Inside `${…}`: ints and bools become text.
     Hole,
+}
+
+impl Slot {
+    /// The slot of the operands of `??`: a secret is never unset, and one cannot take the place of a text.
+    fn of_default(self) -> Slot {
+        if self == Slot::CommandEnvironment { Slot::Plain } else { self }
+    }
 }
 
 /// What a message calls the place that a value stands in.
@@ -151,17 +163,7 @@ impl<'a> Checker<'a> {
             (ast::ExprKind::Binary { operator, left, right }, _)
                 if operator.value == BinaryOperator::Default =>
             {
-                let optional = expected.clone().optional();
-                let left = match self.tag_with_default(left, right) {
-                    Some(tag) => self.convert(tag, &optional, place),
-                    None => self.expr(left, &optional, place),
-                };
-                // Where the left side has the wrong type, the right side mostly has the same one.
-                let right = match left.kind {
-                    ExprKind::Error => self.infer(right),
-                    _ => self.expr(right, expected, place),
-                };
-                super::operators::binary(operator.value, left, right, expected.clone(), expr.span)
+                self.with_default((left, right), expr.span, expected, place)
             }
             (ast::ExprKind::Binary { operator, left, right }, Type::List(_))
                 if operator.value == BinaryOperator::Concat =>
@@ -183,6 +185,28 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// `left ?? right` where a type is expected.
+    fn with_default(
+        &mut self,
+        (left, right): (&'a ast::Expr, &'a ast::Expr),
+        span: Span,
+        expected: &Type,
+        place: Place<'a>,
+    ) -> Expr {
+        let optional = expected.clone().optional();
+        let place = Place { slot: place.slot.of_default(), ..place };
+        let left = match self.tag_with_default(left, right) {
+            Some(tag) => self.convert(tag, &optional, place),
+            None => self.expr(left, &optional, place),
+        };
+        // Where the left side has the wrong type, the right side mostly has the same one.
+        let right = match left.kind {
+            ExprKind::Error => self.infer(right),
+            _ => self.expr(right, expected, place),
+        };
+        super::operators::binary(BinaryOperator::Default, left, right, expected.clone(), span)
+    }
+
     /// `[value for x in list if condition]`; `check` is what becomes of the value.
     fn comprehension(
         &mut self,
@@ -192,6 +216,7 @@ impl<'a> Checker<'a> {
         check: impl FnOnce(&mut Self) -> Expr,
     ) -> Expr {
         let list = self.before_the_run(binder.name.span, |checker| checker.infer(&binder.list));
+        let list = self.without_secrets(list);
         let item = match list.ty.required() {
             Type::List(item) => (**item).clone(),
             Type::Error => Type::Error,
@@ -223,81 +248,6 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// Makes a typed expression fit its place or reports why it does not.
-    pub(super) fn convert(&mut self, found: Expr, expected: &Type, place: Place<'a>) -> Expr {
-        if found.ty.fits(expected) {
-            return found;
-        }
-        let span = found.span;
-        let wrap = |kind, ty| Expr { kind, ty, span };
-        match (&found.ty, expected.required(), place.slot) {
-            (Type::Int | Type::Bool, Type::String, Slot::BuildArguments | Slot::Hole) => {
-                wrap(ExprKind::Text(Box::new(found)), Type::String)
-            }
-            (Type::Tag, Type::Cache, Slot::CacheSource) => {
-                let arguments = IndexMap::from([("tag", found)]);
-                wrap(ExprKind::Cache { method: CacheMethod::Registry, arguments }, Type::Cache)
-            }
-            (Type::String, Type::Context, Slot::Context | Slot::NamedContext)
-            | (Type::Image, Type::Context, Slot::NamedContext) => wrap(found.kind, Type::Context),
-            (Type::Secret, Type::String, Slot::CommandEnvironment) => wrap(found.kind, Type::String),
-            _ => {
-                let diagnostic = self.mismatch(&found, expected, place);
-                self.report(diagnostic);
-                Expr::error(span)
-            }
-        }
-    }
-
-    fn mismatch(&self, found: &Expr, expected: &Type, place: Place<'a>) -> Diagnostic {
-        let source = self.short(found.span);
-        if let (ExprKind::Secret(id), false) = (&found.kind, *expected.required() == Type::Secret) {
-            let (name, declared) = self.names.item(Kind::Secret(*id));
-            return errors::secret_leaks(name, found.span, declared.span, place.slot);
-        }
-        if let (ExprKind::Image(image), Type::Image | Type::Context) = (&found.kind, expected.required())
-            && found.ty == Type::Family
-        {
-            let (name, declared) = self.names.item(Kind::Image(image.image));
-            return errors::family_not_image(name, declared.span, found.span);
-        }
-        let item_kinds =
-            [Type::Registry, Type::Repository, Type::Image, Type::Family, Type::Secret, Type::Builder];
-        if let (Some((name, declared)), false) =
-            (self.item_of(found), matches!(expected.required(), Type::List(_) | Type::Map(_)))
-        {
-            let is_value = matches!(declared.kind, Kind::Param(_) | Kind::Let(_));
-            if item_kinds.contains(expected.required()) || (item_kinds.contains(&found.ty) && !is_value) {
-                let candidates = self.names.of_kind(|kind| kind.noun() == expected.required().to_string());
-                let has_ref = self.deferred == Deferred::Allowed;
-                return errors::wrong_kind(name, declared, found, expected, &candidates, has_ref);
-            }
-        }
-        if found.ty.required().fits(expected) {
-            return errors::maybe_unset(found, expected, place.subject, source);
-        }
-        let repository = self.names.of_kind(|kind| matches!(kind, Kind::Repository(_)));
-        let repository = repository.first().copied().unwrap_or("app");
-        errors::type_mismatch(found, expected, place.subject, source, repository)
-    }
-
-    /// The item that an expression is the plain name of.
-    fn item_of(&self, expr: &Expr) -> Option<(&'a str, Declared)> {
-        let kind = match expr.kind {
-            ExprKind::Registry(id) => Kind::Registry(id),
-            ExprKind::Repository(id) => Kind::Repository(id),
-            ExprKind::Image(ref image) if image.keys.is_empty() => Kind::Image(image.image),
-            ExprKind::Secret(id) => Kind::Secret(id),
-            ExprKind::Builder(id) => Kind::Builder(id),
-            ExprKind::Value(id) => match self.names.value(id) {
-                ValueItem::Param(_) => Kind::Param(id),
-                ValueItem::Let(_) => Kind::Let(id),
-            },
-            _ => return None,
-        };
-        Some(self.names.item(kind))
-    }
-
     /// The entries of a map; without a type for the values, the first one says what the others must be.
     fn map(
         &mut self,
@@ -314,6 +264,7 @@ impl<'a> Checker<'a> {
             } else {
                 seen.insert(&entry.key.value, entry.key.span);
             }
+            self.check_key(&entry.key, slot);
             let place = Place::new(slot, Subject::Entry(&entry.key));
             let found = match &expected {
                 Some(ty) => self.expr(&entry.value, ty, place),
@@ -330,7 +281,10 @@ impl<'a> Checker<'a> {
         let span = expr.span;
         let make = |kind, ty| Expr { kind, ty, span };
         match &expr.kind {
-            ast::ExprKind::String(parts) => make(ExprKind::String(self.string(parts)), Type::String),
+            ast::ExprKind::String(parts) => {
+                self.keys_in_string(parts, span);
+                make(ExprKind::String(self.string(parts)), Type::String)
+            }
             ast::ExprKind::Int(value) => make(ExprKind::Int(*value), Type::Int),
             ast::ExprKind::Bool(value) => make(ExprKind::Bool(*value), Type::Bool),
             ast::ExprKind::Duration(value) => make(ExprKind::Duration(*value), Type::Duration),
@@ -374,11 +328,16 @@ impl<'a> Checker<'a> {
         let base = self.infer(base);
         let wanted = match base.ty.required() {
             Type::List(_) => Type::Int,
+            Type::Map(_) | Type::Family => Type::String,
             Type::Error => {
                 self.use_names([index]);
                 return Expr::error(span);
             }
-            _ => Type::String,
+            _ => {
+                self.use_names([index]);
+                self.report(errors::not_indexable(&base, index.span));
+                return Expr::error(span);
+            }
         };
         let place = Place::plain(Subject::Index);
         let index = self.before_the_run(base.span, |checker| checker.expr(index, &wanted, place));
@@ -387,7 +346,7 @@ impl<'a> Checker<'a> {
                 image.keys.push(index);
                 image.span = span;
                 let ty = match self.binders.get(&image.image) {
-                    Some(count) if *count == image.keys.len() => Type::Image,
+                    Some(binders) if binders.len() == image.keys.len() => Type::Image,
                     _ => Type::Family,
                 };
                 Expr { kind: ExprKind::Image(image), ty, span }
@@ -467,9 +426,10 @@ impl<'a> Checker<'a> {
         let base = self.infer(base);
         let image = match (base.kind, &base.ty) {
             (ExprKind::Image(image), Type::Image) => image,
-            (ExprKind::Image(image), _) => {
-                let (name, declared) = self.names.item(Kind::Image(image.image));
-                self.report(errors::family_not_image(name, declared.span, base.span));
+            (kind @ ExprKind::Image(_), ty) => {
+                let base = Expr { kind, ty: ty.clone(), span: base.span };
+                let diagnostic = self.family_not_image(&base, &format!(".{}", field.value));
+                self.diagnostics.extend(diagnostic);
                 return Expr::error(span);
             }
             (_, Type::Error) => return Expr::error(span),

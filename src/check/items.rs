@@ -1,7 +1,7 @@
 //! Items: params, lets, secrets, registries, repositories and images.
 
 use super::attributes::{EntryRef, Owner};
-use super::exprs::{Deferred, Place, Slot, Subject};
+use super::exprs::{Deferred, Place, Subject};
 use super::names::{Kind, ValueItem};
 use super::program::{
     Attributes, Binder, Builder, BuilderKind, Expr, ExprKind, Image, LocalId, Part, Program, Registry,
@@ -61,11 +61,7 @@ impl<'a> Checker<'a> {
         match item {
             ValueItem::Let(item) => {
                 let expr = self.infer(&item.value);
-                if let ExprKind::Secret(secret) = expr.kind {
-                    let (name, declared) = self.names.item(Kind::Secret(secret));
-                    self.report(errors::secret_leaks(name, expr.span, declared.span, Slot::Plain));
-                    return (Type::Error, None);
-                }
+                let expr = self.without_secrets(expr);
                 (expr.ty.clone(), Some(expr))
             }
             ValueItem::Param(param) => {
@@ -305,7 +301,7 @@ impl<'a> Checker<'a> {
 }
 
 /// The text of a string literal without holes.
-fn literal(expr: &ast::Expr) -> Option<&str> {
+pub(super) fn literal(expr: &ast::Expr) -> Option<&str> {
     match &expr.kind {
         ast::ExprKind::String(parts) => match parts.as_slice() {
             [] => Some(""),

@@ -161,6 +161,15 @@ impl<'a> Names<'a> {
         *self.values.get(id.0).expect("value ids are made with their items")
     }
 
+    /// The templates that can be meant by their names.
+    pub(super) fn templates(&self) -> Vec<TemplateId> {
+        let ids = self.declared.values().filter_map(|declared| match declared.kind {
+            Kind::Template(id) => Some(id),
+            _ => None,
+        });
+        ids.collect()
+    }
+
     pub(super) fn template(&self, id: TemplateId) -> &'a ast::Image {
         self.templates.get(id.0).expect("template ids are made with their items")
     }

@@ -39,6 +39,7 @@ impl<'a> Checker<'a> {
         let mut typed = Vec::new();
         for item in items {
             let found = self.infer(item);
+            let found = self.without_secrets(found);
             let subject = Subject::Item { attribute: None, first };
             let (joined, found) = self.unify(&ty, found, subject);
             if !matches!(found.kind, ExprKind::Error) {

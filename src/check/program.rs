@@ -11,6 +11,7 @@ use super::schema::Attribute;
 use super::types::Type;
 use crate::environment::GitFact;
 use crate::source::{FileId, Span, Spanned};
+use crate::syntax::allow::Allows;
 use crate::syntax::ast::{BinaryOperator, Name};
 
 /// The items of a program whose checks found no error.
@@ -29,6 +30,8 @@ pub struct Program {
     pub(crate) builders: Vec<Builder>,
     pub(crate) images: Vec<Image>,
     pub(crate) waves: Vec<Wave>,
+    /// The warnings that comments allow.
+    pub(crate) allows: Allows,
     /// How many [`LocalId`]s there are.
     pub(crate) locals: usize,
 }
@@ -195,6 +198,10 @@ impl Attributes {
         Self { schema, values: IndexMap::new(), blocks: IndexMap::new() }
     }
 
+    pub(super) fn schema(&self) -> &'static [Attribute] {
+        self.schema
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Expr> {
         debug_assert!(
             self.schema.is_empty() || self.schema.iter().any(|attribute| attribute.name == name),
@@ -251,8 +258,9 @@ pub(crate) enum ExprKind {
         binder: Box<Binder>,
         condition: Option<Box<Expr>>,
     },
-    /// Two maps of which the second one wins: a template's attribute and the same one of what extends it.
-    Merged(Box<Expr>, Box<Expr>),
+    /// The value of an attribute from templates, and the image's own one: maps of which a later one wins, of other
+    /// types one. Shared, because many images can extend one template; never empty.
+    Inherited(Vec<Arc<Expr>>),
     Call {
         function: Function,
         arguments: Vec<Expr>,
@@ -320,6 +328,22 @@ impl Expr {
         Self { kind: ExprKind::Error, ty: Type::Error, span }
     }
 
+    /// What is written for an attribute: the maps of templates and the own one, or one value.
+    pub(crate) fn written(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Inherited(parts) => parts.iter().map(|part| &**part).collect(),
+            _ => vec![self],
+        }
+    }
+
+    /// Where a text stands in a list that is written out; the last one if it stands there twice.
+    pub(crate) fn item_written(&self, is_it: impl Fn(&str) -> bool) -> Option<Span> {
+        let written = self.written();
+        let ExprKind::List(items) = &written.last()?.kind else { return None };
+        let item = items.iter().rev().find(|item| super::literal_text(item).is_some_and(&is_it));
+        item.map(|item| item.span)
+    }
+
     /// The expressions directly inside this one.
     pub(crate) fn children(&self) -> Vec<&Expr> {
         match &self.kind {
@@ -339,7 +363,7 @@ impl Expr {
             ExprKind::Comprehension { value, binder, condition } => {
                 [&binder.list, &**value].into_iter().chain(condition.as_deref()).collect()
             }
-            ExprKind::Merged(first, second) => vec![first, second],
+            ExprKind::Inherited(parts) => parts.iter().map(|part| &**part).collect(),
             ExprKind::If { condition, then, otherwise } => vec![condition, then, otherwise],
             ExprKind::Not(inner) | ExprKind::Text(inner) => vec![inner],
             ExprKind::Binary { left, right, .. } => vec![left, right],

@@ -1,64 +1,105 @@
 //! Templates: their attributes become part of the images that extend them.
 //!
 //! Parents are merged in the order in which they are named, then the image's own attributes: maps by key, everything
-//! else replaced. A template is checked once, where it is written.
+//! else replaced. A template is checked once, where it is written; what it gives is shared by all that extend it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::attributes::{EntryRef, Owner};
 use super::names::{Kind, TemplateId};
 use super::program::{Attributes, Expr, ExprKind};
-use super::types::Type;
 use super::{Checker, errors, schema};
+use crate::source::Span;
 use crate::syntax::ast;
 
-/// The merged attributes of the templates that were checked without an error in their parents.
-pub(super) type Templates = IndexMap<TemplateId, Attributes>;
+/// How many templates may extend each other in a row.
+pub(super) const MAX_DEPTH: usize = 64;
+
+/// The merged attributes of the templates, each after those that it extends.
+#[derive(Default)]
+pub(super) struct Templates {
+    merged: IndexMap<TemplateId, Attributes>,
+    /// How many templates stand above each of them, itself included.
+    depths: IndexMap<TemplateId, usize>,
+    /// Those that extend themselves: what they give is not known.
+    cyclic: HashSet<TemplateId>,
+}
+
+/// A template whose parents are looked at, with those that were not yet.
+struct Open<'a> {
+    id: TemplateId,
+    parents: std::slice::Iter<'a, ast::Name>,
+}
 
 impl<'a> Checker<'a> {
-    /// Checks every template, each after those that it extends.
+    /// Checks every template, each after those that it extends. The walk keeps its own stack: a chain of templates
+    /// may be as long as a file.
     pub(super) fn templates(&mut self) -> Templates {
-        let ids: Vec<_> = self
-            .names
-            .iter()
-            .filter_map(|(_, declared)| match declared.kind {
-                Kind::Template(id) => Some(id),
-                _ => None,
-            })
-            .collect();
-        let mut templates = Templates::new();
-        for id in ids {
-            self.template(id, &mut templates, &mut Vec::new());
+        let mut templates = Templates::default();
+        let mut looked_at = HashSet::new();
+        for id in self.names.templates() {
+            if !looked_at.insert(id) {
+                continue;
+            }
+            let mut open = vec![self.open(id)];
+            let mut waiting = HashSet::from([id]);
+            while let Some(top) = open.last_mut() {
+                let Some(parent) = top.parents.next() else {
+                    let id = top.id;
+                    open.pop();
+                    waiting.remove(&id);
+                    self.template(id, &mut templates);
+                    continue;
+                };
+                let Some(Kind::Template(next)) = self.names.get(&parent.value).map(|found| found.kind) else {
+                    continue;
+                };
+                if waiting.contains(&next) {
+                    let circle: Vec<_> = open.iter().skip_while(|one| one.id != next).collect();
+                    let names: Vec<_> = circle.iter().map(|one| &self.names.template(one.id).name).collect();
+                    self.report(errors::cyclic_template(&names, parent.span));
+                    templates.cyclic.extend(circle.iter().map(|one| one.id));
+                } else if looked_at.insert(next) {
+                    waiting.insert(next);
+                    open.push(self.open(next));
+                }
+            }
         }
         templates
     }
 
-    fn template(&mut self, id: TemplateId, done: &mut Templates, open: &mut Vec<TemplateId>) {
-        if done.contains_key(&id) {
-            return;
-        }
+    fn open(&self, id: TemplateId) -> Open<'a> {
+        Open { id, parents: self.names.template(id).extends.iter() }
+    }
+
+    fn template(&mut self, id: TemplateId, templates: &mut Templates) {
         let template = self.names.template(id);
-        open.push(id);
-        for parent in &template.extends {
-            let Some(Kind::Template(next)) = self.names.get(&parent.value).map(|declared| declared.kind)
-            else {
-                continue;
-            };
-            if let Some(start) = open.iter().position(|one| *one == next) {
-                let circle: Vec<_> =
-                    open.iter().skip(start).map(|one| &self.names.template(*one).name).collect();
-                self.report(errors::cyclic_template(&circle, parent.span));
-                done.insert(next, Attributes::default());
-            } else {
-                self.template(next, done, open);
-            }
-        }
-        open.pop();
         let mut owner = Owner::item("image", &template.name);
         owner.is_partial = true;
         let own = self.attributes(owner, template.entries.iter().map(EntryRef::from), schema::IMAGE);
-        let (merged, _) = self.extend(template, own, done);
-        done.insert(id, merged);
+        if templates.cyclic.contains(&id) {
+            self.used.extend(template.extends.iter().map(|parent| parent.value.as_str()));
+            return;
+        }
+        let parents =
+            template.extends.iter().filter_map(|parent| match self.names.get(&parent.value)?.kind {
+                Kind::Template(id) => templates.depths.get(&id),
+                _ => None,
+            });
+        let depth = parents.max().map_or(1, |above| above + 1);
+        templates.depths.insert(id, depth);
+        if depth > MAX_DEPTH {
+            // One more is reported, not each of those that follow.
+            if depth == MAX_DEPTH + 1 {
+                self.report(errors::templates_too_deep(&template.name));
+            }
+            return;
+        }
+        let (merged, _) = self.extend(template, own, templates);
+        templates.merged.insert(id, shared(merged));
     }
 
     /// The attributes of an image with those of its parents, and whether all of these are known.
@@ -70,14 +111,21 @@ impl<'a> Checker<'a> {
     ) -> (Attributes, bool) {
         let mut merged = Attributes::new(schema::IMAGE);
         let mut complete = true;
+        let mut named: IndexMap<&str, Span> = IndexMap::new();
         for parent in &image.extends {
+            if let Some(first) = named.get(parent.value.as_str()) {
+                self.report(errors::extends_twice(parent, *first, &image.name));
+                continue;
+            }
+            named.insert(&parent.value, parent.span);
             match self.names.get(&parent.value).map(|declared| declared.kind) {
                 Some(Kind::Template(id)) => {
                     self.used.insert(&parent.value);
-                    merged = templates
-                        .get(&id)
-                        .map(|parent| merge(merged.clone(), parent.clone()))
-                        .unwrap_or(merged);
+                    match templates.merged.get(&id) {
+                        Some(parent) => merge(&mut merged, parent.clone()),
+                        // In a circle or too deep, which is reported.
+                        None => complete = false,
+                    }
                 }
                 Some(Kind::Poisoned) => complete = false,
                 found => {
@@ -88,30 +136,57 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        (merge(merged, own), complete)
+        merge(&mut merged, own);
+        (merged, complete)
     }
 }
 
-/// Both, the second one winning.
-fn merge(mut first: Attributes, second: Attributes) -> Attributes {
-    for (name, value) in second.values {
-        let value = match first.values.shift_remove(name) {
-            Some(inherited) if matches!(value.ty.required(), Type::Map(_)) => merge_maps(inherited, value),
+/// Adds attributes that win over those that are there.
+fn merge(merged: &mut Attributes, more: Attributes) {
+    for (name, value) in more.values {
+        let value = match merged.values.shift_remove(name) {
+            Some(inherited) if value.ty.is_map() => merge_maps(inherited, value),
             _ => value,
         };
-        first.values.insert(name, value);
+        merged.values.insert(name, value);
     }
-    for (name, block) in second.blocks {
-        let block = match first.blocks.shift_remove(name) {
+    for (name, block) in more.blocks {
+        match merged.blocks.get_mut(name) {
             Some(inherited) => merge(inherited, block),
-            None => block,
-        };
-        first.blocks.insert(name, block);
+            None => {
+                merged.blocks.insert(name, block);
+            }
+        }
     }
-    first
 }
 
+/// The entries of both. What both inherit from one template is there once: else templates that extend two parents
+/// each would double it with every generation.
 fn merge_maps(first: Expr, second: Expr) -> Expr {
     let (ty, span) = (second.ty.clone(), second.span);
-    Expr { kind: ExprKind::Merged(Box::new(first), Box::new(second)), ty, span }
+    let mut parts = parts_of(first);
+    let more = parts_of(second);
+    let again: HashSet<_> = more.iter().map(Arc::as_ptr).collect();
+    parts.retain(|part| !again.contains(&Arc::as_ptr(part)));
+    parts.extend(more);
+    Expr { kind: ExprKind::Inherited(parts), ty, span }
+}
+
+fn parts_of(expr: Expr) -> Vec<Arc<Expr>> {
+    match expr.kind {
+        ExprKind::Inherited(parts) => parts,
+        _ => vec![Arc::new(expr)],
+    }
+}
+
+/// Attributes that many images can have without a copy for each.
+fn shared(attributes: Attributes) -> Attributes {
+    let share = |expr: Expr| {
+        let (ty, span) = (expr.ty.clone(), expr.span);
+        Expr { kind: ExprKind::Inherited(parts_of(expr)), ty, span }
+    };
+    let mut shared = Attributes::new(attributes.schema());
+    shared.values = attributes.values.into_iter().map(|(name, expr)| (name, share(expr))).collect();
+    shared.blocks = attributes.blocks.into_iter().map(|(name, block)| (name, self::shared(block))).collect();
+    shared
 }

@@ -55,6 +55,19 @@ impl Type {
         matches!(self.required(), Self::List(_) | Self::Map(_))
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.required(), Self::Map(_))
+    }
+
+    /// Whether a value of it is a secret or holds one.
+    pub(crate) fn has_secret(&self) -> bool {
+        match self {
+            Type::Secret => true,
+            Type::List(inner) | Type::Map(inner) | Type::Optional(inner) => inner.has_secret(),
+            _ => false,
+        }
+    }
+
     /// The type without `?`.
     pub(crate) fn required(&self) -> &Type {
         match self {
@@ -102,8 +115,12 @@ impl Type {
             (Type::Error | Type::Nothing, _) | (_, Type::Error) => true,
             (Type::Optional(have), Type::Optional(want)) => have.fits(want),
             (have, Type::Optional(want)) => have.fits(want),
+            // The values of `contexts`.
+            (Type::Map(have), Type::Map(want)) if (&**have, &**want) == (&Type::Image, &Type::Context) => {
+                true
+            }
             (Type::List(have), Type::List(want)) | (Type::Map(have), Type::Map(want)) => have.fits(want),
-            (Type::String, Type::Path) => true,
+            (Type::String, Type::Path | Type::Context) => true,
             (have, want) => have == want,
         }
     }
@@ -129,8 +146,7 @@ impl fmt::Display for Type {
             Type::Image => f.write_str("image"),
             Type::Family => f.write_str("family<image>"),
             Type::Builder => f.write_str("builder"),
-            Type::Context => f.write_str("context"),
-            Type::Path => f.write_str("path"),
+            Type::Context | Type::Path => f.write_str("path"),
             Type::Nothing | Type::Error => f.write_str("value"),
         }
     }

@@ -106,7 +106,11 @@ fn fixed(mut loaded: Loaded, args: &CheckArgs) -> Result<Loaded, u8> {
     match &loaded.entry {
         Entry::Stdin(_) => print(after.text()),
         Entry::File(path) if after.text() != before => {
-            crate::load::replace(path, after.text()).map_err(|error| wrong(&error))?;
+            // Only what a fix is about changes, so that a byte order mark stays.
+            let had_mark = crate::load::text(path).is_ok_and(|text| text.starts_with('\u{feff}'));
+            let mark = if had_mark { "\u{feff}" } else { "" };
+            let text = format!("{mark}{}", after.text());
+            crate::load::replace(path, &text).map_err(|error| wrong(&error))?;
         }
         Entry::File(_) => {}
     }

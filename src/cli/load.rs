@@ -126,6 +126,7 @@ fn examine(
             Err(found) => found,
         };
         diagnostics.extend(found);
+        program.allows.apply(&sources, &mut diagnostics);
         if params == Params::Optional {
             diagnostics.retain(|one| one.code != Code::MissingParamValue);
         }
@@ -135,7 +136,7 @@ fn examine(
 }
 
 /// The file and what messages call it.
-fn locate(file: Option<&Path>) -> Result<(Entry, String), u8> {
+pub(super) fn locate(file: Option<&Path>) -> Result<(Entry, String), u8> {
     let here = std::env::current_dir().map_err(|error| wrong(&error))?;
     match file {
         Some(file) if file == Path::new("-") => {
@@ -158,20 +159,24 @@ pub(super) fn wrong(error: &dyn std::error::Error) -> u8 {
 
 /// Everything that was found, on standard error.
 pub(super) fn show_diagnostics(loaded: &Loaded, args: &InputArgs) {
-    let diagnostics = &loaded.diagnostics;
+    let limit = (!args.all_errors).then_some(render::Style::DEFAULT_LIMIT);
+    show(&loaded.sources, &loaded.diagnostics, limit);
+}
+
+/// Diagnostics on standard error, at most `limit` of them in full.
+pub(super) fn show(sources: &SourceMap, diagnostics: &[Diagnostic], limit: Option<usize>) {
     let error = diagnostics.iter().find(|one| one.severity() == diag::Severity::Error);
     let Some(first) = error.or(diagnostics.first()) else { return };
-    let style = stderr_style(args);
-    let shown = render::human(&loaded.sources, diagnostics, style);
+    let style = stderr_style(limit);
+    let shown = render::human(sources, diagnostics, style);
     let more = format!("more about a code: cachelang explain {}", first.code);
     let more = if style.color { console::style(more).for_stderr().dim().to_string() } else { more };
     say_line(format_args!("{}\n{more}", shown.trim_end()));
 }
 
-fn stderr_style(args: &InputArgs) -> render::Style {
+fn stderr_style(limit: Option<usize>) -> render::Style {
     let terminal = console::Term::stderr();
     // A log has no width; this is what fits most of them.
     let width = if terminal.features().is_attended() { terminal.size().1.into() } else { 100 };
-    let limit = (!args.all_errors).then_some(render::Style::DEFAULT_LIMIT);
     render::Style { color: console::colors_enabled_stderr(), width, unicode: true, limit }
 }

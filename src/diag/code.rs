@@ -31,6 +31,7 @@ pub enum Code {
     DollarInString,
     UnsupportedVersion,
     MissingVersion,
+    UselessAllow,
     UnknownItem,
     QuotedName,
     ExpectedEquals,
@@ -104,7 +105,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the families.
-    pub const ALL: [Code; 84] = [
+    pub const ALL: [Code; 85] = [
         Code::UnterminatedString,
         Code::SingleQuotes,
         Code::ForeignComment,
@@ -120,6 +121,7 @@ impl Code {
         Code::DollarInString,
         Code::UnsupportedVersion,
         Code::MissingVersion,
+        Code::UselessAllow,
         Code::UnknownItem,
         Code::QuotedName,
         Code::ExpectedEquals,
@@ -192,6 +194,7 @@ impl Code {
     ];
 
     /// The code as users see it: `E0403`, `W0405`.
+    #[expect(clippy::too_many_lines, reason = "one line for each code")]
     pub fn as_str(self) -> &'static str {
         match self {
             Code::UnterminatedString => "E0001",
@@ -209,6 +212,7 @@ impl Code {
             Code::DollarInString => "W0013",
             Code::UnsupportedVersion => "E0014",
             Code::MissingVersion => "W0015",
+            Code::UselessAllow => "W0016",
             Code::UnknownItem => "E0101",
             Code::QuotedName => "E0102",
             Code::ExpectedEquals => "E0103",

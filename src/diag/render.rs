@@ -278,7 +278,7 @@ mod tests {
         assert!(annotation.starts_with("::error file=a%2Cb%3A"), "{annotation}");
         assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
         let object: serde_json::Value = serde_json::from_str(&object).expect("a line is an object");
-        assert_eq!(object["headline"], evil, "programs get what it is");
+        assert_eq!(object["label"], evil, "programs get what it is");
     }
 
     #[test]

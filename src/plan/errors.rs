@@ -1,6 +1,9 @@
 //! The words of every diagnostic of this pass.
 
 pub(super) mod dockerfiles;
+mod images;
+
+pub(super) use images::*;
 
 use std::path::Path;
 
@@ -378,41 +381,10 @@ pub(super) fn no_key(map: Option<&str>, key: &str, known: &[&str], span: Span) -
     }
 }
 
-/// `wanted` and `known` with their brackets: `["api"]`
-pub(super) fn unknown_key(
-    family: &str,
-    wanted: &str,
-    known: &[String],
-    span: Span,
-    declared: Span,
-) -> Diagnostic {
-    let wanted: String = wanted.chars().take(40).collect();
-    let diagnostic = Diagnostic::new(
-        Code::UnknownKey,
-        format!("there is no `{family}{wanted}`"),
-        span,
-        "not an item of the family",
-    )
-    .with_label(declared, "made from this list");
-    match known.len() {
-        0 => diagnostic.with_note(format!("`{family}` is no image at all: the list is empty")),
-        1..=8 => {
-            let known: Vec<_> = known.iter().map(|key| format!("`{family}{key}`")).collect();
-            diagnostic.with_help(format!("images: {}", known.join(", ")))
-        }
-        _ => match similar(&wanted, known.iter().map(String::as_str)) {
-            Some(found) => {
-                diagnostic.with_help(format!("an image with a similar name exists: `{family}{found}`"))
-            }
-            None => diagnostic,
-        },
-    }
-}
-
 pub(super) fn key_twice(binder: &Name, key: &str, list: Span) -> Diagnostic {
     Diagnostic::new(
         Code::DuplicateName,
-        format!("`{}` is {key} twice", binder.value),
+        format!("`{}` is `{key}` twice", binder.value),
         list,
         "an item is repeated",
     )

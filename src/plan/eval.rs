@@ -1,72 +1,29 @@
 //! Values of expressions: [`Expr`] → [`Value`].
 
 use std::borrow::Cow;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use regex::Regex;
 
 use super::errors::Origin;
 use super::families::{Family, Found};
-use super::limits::{MAX_TEXT, Size};
-use super::{
-    Bucket, BuilderId, CacheMode, ImageId, Input, Inputs, RegistryId, RepositoryId, ScriptPiece, Tag, Text,
-    TextPiece,
-};
+use super::limits::{MAX_STEPS, Size};
+use super::value::{parse, shown};
+use super::{BuilderId, Input, Inputs, RegistryId, RepositoryId};
 use super::{errors, families, functions};
+use crate::check::Program;
 use crate::check::functions::Function;
-use crate::check::program::{self, CacheMethod, DeferredField, Expr, ExprKind, Part, SecretId, ValueId};
-use crate::check::types::Type;
-use crate::check::{Program, literal_text};
+use crate::check::program::{self, Expr, ExprKind, Part, ValueId};
 use crate::diag::Diagnostic;
 use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
 
-/// A value of the language.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
-    /// Of a `T?` that has none; an attribute with it is absent.
-    Unset,
-    String(String),
-    Int(i64),
-    Bool(bool),
-    Duration(Duration),
-    Size(u64),
-    List(Vec<Value>),
-    Map(IndexMap<String, Value>),
-    Secret(SecretId),
-    Registry(RegistryId),
-    Repository(RepositoryId),
-    /// `varies`: its text can be another one in another run; `span`: where it is written.
-    Tag {
-        tag: Tag,
-        varies: bool,
-        span: Span,
-    },
-    /// Resolved, so that a family is several.
-    Images(Vec<ImageId>),
-    Builder(BuilderId),
-    /// The URL of a repository.
-    GitContext(String),
-    Cache {
-        place: CachePlace,
-        mode: CacheMode,
-    },
-    /// Was reported.
-    Error,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum CachePlace {
-    Inline,
-    Registry(Tag),
-    Local(PathBuf),
-    Gha { scope: Option<String> },
-    S3(Bucket),
-}
+pub(super) use super::value::{CachePlace, TagForm, Value, WrittenTag};
 
 /// Evaluates the expressions of one program, each param and let at most once.
 pub(super) struct Evaluator<'a> {
@@ -75,8 +32,18 @@ pub(super) struct Evaluator<'a> {
     values: Vec<OnceCell<Value>>,
     /// Which of them can differ from run to run.
     varying: Vec<bool>,
-    /// The values of the names that the `for`s around bind, and whether they vary.
-    pub(super) locals: RefCell<Vec<(Value, bool)>>,
+    /// Which of them are made from a commit, a hash or the time.
+    unique: Vec<bool>,
+    /// The values of the names that the `for`s around bind.
+    pub(super) locals: RefCell<Vec<Value>>,
+    /// Whether these vary, as far as it was asked.
+    pub(super) varying_locals: RefCell<Vec<Option<bool>>>,
+    /// How much work was done, see [`MAX_STEPS`].
+    steps: Cell<usize>,
+    /// Where there was too much of it.
+    given_up: Cell<Option<Span>>,
+    /// Where a key was reported that a family does not have.
+    pub(super) unknown_keys: RefCell<HashSet<Span>>,
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,
     /// By name, so that a variable that is read twice is listed once.
@@ -90,7 +57,12 @@ impl<'a> Evaluator<'a> {
             inputs,
             varying: vec![false; program.values.len()],
             values: program.values.iter().map(|_| OnceCell::new()).collect(),
-            locals: RefCell::new(vec![(Value::Error, false); program.locals]),
+            unique: vec![false; program.values.len()],
+            locals: RefCell::new(vec![Value::Error; program.locals]),
+            varying_locals: RefCell::new(vec![None; program.locals]),
+            steps: Cell::default(),
+            given_up: Cell::default(),
+            unknown_keys: RefCell::default(),
             families: OnceCell::new(),
             found: RefCell::default(),
             read: RefCell::default(),
@@ -100,8 +72,12 @@ impl<'a> Evaluator<'a> {
             let varies = item.is_some_and(|item| {
                 item.param.is_some() || item.expr.as_ref().is_some_and(|expr| evaluator.varies(expr))
             });
+            let unique = item.is_some_and(|item| evaluator.makes_unique(item));
             if let Some(slot) = evaluator.varying.get_mut(id.0) {
                 *slot = varies;
+            }
+            if let Some(slot) = evaluator.unique.get_mut(id.0) {
+                *slot = unique;
             }
         }
         evaluator
@@ -115,17 +91,57 @@ impl<'a> Evaluator<'a> {
         self.inputs
     }
 
+    pub(super) fn is_varying(&self, id: ValueId) -> bool {
+        self.varying.get(id.0).copied().unwrap_or(false)
+    }
+
+    pub(super) fn unique_value(&self, id: ValueId) -> bool {
+        self.unique.get(id.0).copied().unwrap_or(false)
+    }
+
+    /// Reports a diagnostic, unless evaluation was given up: what is found then comes from values that are missing.
     pub(super) fn report(&self, diagnostic: Diagnostic) {
+        if self.is_given_up() {
+            return;
+        }
         self.found.borrow_mut().push(Found { diagnostic, members: Vec::new() });
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.steps.get() > MAX_STEPS
+    }
+
+    /// Counts work; `true` when there was too much of it, which is reported once.
+    pub(super) fn spend(&self, steps: usize, span: Span) -> bool {
+        if self.is_given_up() {
+            return true;
+        }
+        let sum = self.steps.get().saturating_add(steps);
+        if sum > MAX_STEPS {
+            // Said of the file, not of the member of a family that happened to be the last one.
+            self.given_up.set(Some(span));
+        }
+        self.steps.set(sum);
+        self.is_given_up()
+    }
+
+    /// A copy of a value that was made before, which is work too.
+    fn copied(&self, value: Value, span: Span) -> Value {
+        if self.spend(Size::of(&value).steps(), span) { Value::Error } else { value }
     }
 
     /// What was found and what was read from outside.
     pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Input>) {
-        (families::gather(self.found.into_inner()), self.read.into_inner().into_values().collect())
+        let mut found = families::gather(self.found.into_inner());
+        found.extend(self.given_up.get().map(errors::too_much_work));
+        (found, self.read.into_inner().into_values().collect())
     }
 
     /// The value of an expression whose every part is known before the run.
     pub(super) fn value(&self, expr: &Expr) -> Value {
+        if self.spend(1, expr.span) {
+            return Value::Error;
+        }
         match &expr.kind {
             ExprKind::String(parts) => self.string(parts, expr.span),
             ExprKind::Int(value) => Value::Int(*value),
@@ -134,7 +150,7 @@ impl<'a> Evaluator<'a> {
             ExprKind::Size(value) => Value::Size(*value),
             ExprKind::List(items) => self.list(items, expr.span),
             ExprKind::Map(entries) => self.map(entries, expr.span),
-            ExprKind::Value(id) => self.named(*id),
+            ExprKind::Value(id) => self.copied(self.named(*id), expr.span),
             ExprKind::Secret(id) => Value::Secret(*id),
             ExprKind::Registry(id) => Value::Registry(RegistryId(id.0)),
             ExprKind::Repository(id) => Value::Repository(RepositoryId(id.0)),
@@ -142,14 +158,14 @@ impl<'a> Evaluator<'a> {
             ExprKind::Tag { repository, tag } => self.tag(repository, tag, expr.span),
             ExprKind::Cache { method, arguments } => self.cache(*method, arguments),
             ExprKind::Builder(id) => Value::Builder(BuilderId(id.0)),
-            ExprKind::Local(id) => self.local(*id).0,
+            ExprKind::Local(id) => self.copied(self.local(*id), expr.span),
             ExprKind::Image(image) => self.images(image).map_or(Value::Error, Value::Images),
             ExprKind::Git(fact) => self.git(*fact, expr.span),
             ExprKind::Index { base, index } => self.index(base, index),
             ExprKind::Comprehension { value, binder, condition } => {
                 self.comprehension(value, binder, condition.as_deref(), expr.span)
             }
-            ExprKind::Merged(first, second) => self.merged(first, second, expr.span),
+            ExprKind::Inherited(parts) => self.inherited(parts, expr.span),
             ExprKind::If { condition, then, otherwise } => match self.value(condition) {
                 Value::Bool(true) => self.value(then),
                 Value::Bool(false) => self.value(otherwise),
@@ -171,68 +187,6 @@ impl<'a> Evaluator<'a> {
             }
             ExprKind::Error => Value::Error,
         }
-    }
-
-    /// The value of a text that may hold what only the run knows.
-    pub(super) fn text(&self, expr: &Expr) -> Text {
-        let mut text = LimitedText::default();
-        self.append(expr, &mut text);
-        self.exceeds(Size::text(text.length), expr.span);
-        text.text
-    }
-
-    /// Adds a text; `false` if it is unset.
-    fn append(&self, expr: &Expr, text: &mut LimitedText) -> bool {
-        match &expr.kind {
-            ExprKind::Deferred { image, field } => {
-                let ids = self.images(image).unwrap_or_default();
-                text.text.0.extend(ids.into_iter().map(|id| match field {
-                    DeferredField::Ref => TextPiece::Ref(id),
-                    DeferredField::Digest => TextPiece::Digest(id),
-                }));
-            }
-            ExprKind::String(parts) => {
-                for part in parts {
-                    match part {
-                        Part::Text(literal) => text.push_literal(literal),
-                        Part::Hole(expr) => {
-                            self.append(expr, text);
-                        }
-                    }
-                }
-            }
-            ExprKind::If { condition, then, otherwise } => match self.value(condition) {
-                Value::Bool(true) => return self.append(then, text),
-                Value::Bool(false) => return self.append(otherwise, text),
-                _ => {}
-            },
-            ExprKind::Binary { operator: BinaryOperator::Default, left, right } => {
-                return self.append(left, text) || self.append(right, text);
-            }
-            _ => match self.value(expr) {
-                Value::String(literal) => text.push_literal(&literal),
-                Value::Unset => return false,
-                _ => {}
-            },
-        }
-        true
-    }
-
-    /// A shell script: the holes that are written in it become words.
-    pub(super) fn script(&self, expr: &Expr) -> Vec<ScriptPiece> {
-        let ExprKind::String(parts) = &expr.kind else {
-            let text = self.text(expr);
-            let literal = |piece| match piece {
-                TextPiece::Literal(script) => ScriptPiece::Script(script),
-                deferred => ScriptPiece::Word(Text(vec![deferred])),
-            };
-            return text.0.into_iter().map(literal).collect();
-        };
-        let piece = |part: &Part| match part {
-            Part::Text(script) => ScriptPiece::Script(script.clone()),
-            Part::Hole(expr) => ScriptPiece::Word(self.text(expr)),
-        };
-        parts.iter().map(piece).collect()
     }
 
     /// Reports a value that is too large; nothing may be made of it then.
@@ -259,7 +213,7 @@ impl<'a> Evaluator<'a> {
             }
             text.push_str(&more);
         }
-        Value::String(text)
+        self.copied(Value::String(text), span)
     }
 
     fn list(&self, items: &[Expr], span: Span) -> Value {
@@ -384,7 +338,9 @@ impl<'a> Evaluator<'a> {
         }
         let value = functions::apply(function, &arguments);
         // The other case of a letter can be longer than the letter.
-        if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
+        let size = Size::of(&value);
+        let work = arguments.iter().map(Size::of).fold(size, Size::with);
+        if self.spend(work.steps(), span) || self.exceeds(size, span) { Value::Error } else { value }
     }
 
     /// What functions say that look outside the file.
@@ -395,53 +351,6 @@ impl<'a> Evaluator<'a> {
             (Function::HashFiles, [Value::List(patterns)]) => Some(self.hash_files(patterns, span)),
             _ => None,
         }
-    }
-
-    fn tag(&self, named: &Expr, tag: &Expr, span: Span) -> Value {
-        let (Value::Repository(repository), Value::String(text)) = (self.value(named), self.value(tag))
-        else {
-            return Value::Error;
-        };
-        if let Some(problem) = super::rules::tag_problem(&text) {
-            let source = match literal_text(tag) {
-                Some(_) => None,
-                None => self.program.short(named.span).zip(self.program.short(tag.span)),
-            };
-            self.report(errors::bad_tag(&text, tag.span, &problem, source));
-            return Value::Error;
-        }
-        Value::Tag { tag: Tag { repository, tag: text }, varies: self.varies(tag), span }
-    }
-
-    fn cache(&self, method: CacheMethod, arguments: &IndexMap<&'static str, Expr>) -> Value {
-        let text = |name: &str| match arguments.get(name).map(|expr| self.value(expr)) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-        let place = match method {
-            CacheMethod::Inline => Some(CachePlace::Inline),
-            CacheMethod::Registry => match arguments.get("tag").map(|expr| self.value(expr)) {
-                Some(Value::Tag { tag, .. }) => Some(CachePlace::Registry(tag)),
-                _ => None,
-            },
-            CacheMethod::Local => arguments
-                .get("dir")
-                .and_then(|dir| Some(CachePlace::Local(self.path(&text("dir")?, dir.span)))),
-            CacheMethod::Gha => Some(CachePlace::Gha { scope: text("scope") }),
-            CacheMethod::S3 => text("bucket")
-                .zip(text("region"))
-                .map(|(bucket, region)| CachePlace::S3(Bucket { bucket, region, prefix: text("prefix") })),
-        };
-        let mode = match (text("mode").as_deref(), arguments.get("mode")) {
-            (None | Some("min"), _) => CacheMode::Min,
-            (Some("max"), _) => CacheMode::Max,
-            (Some(other), expr) => {
-                let expr = expr.expect("a text comes from an expression");
-                self.report(errors::not_a_choice("a cache mode", other, expr.span, &["min", "max"]));
-                return Value::Error;
-            }
-        };
-        place.map_or(Value::Error, |place| Value::Cache { place, mode })
     }
 
     /// A path as it is written at `span`, without the `.` components that people write, so that messages show the
@@ -488,16 +397,24 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn merged(&self, first: &Expr, second: &Expr, span: Span) -> Value {
-        match (self.value(first), self.value(second)) {
-            (Value::Map(mut entries), Value::Map(more)) => {
-                entries.extend(more);
-                let value = Value::Map(entries);
-                if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
+    fn inherited(&self, parts: &[Arc<Expr>], span: Span) -> Value {
+        let [one] = parts else { return self.merged(parts, span) };
+        self.value(one)
+    }
+
+    /// Maps of which a later one wins. One that is unset adds nothing.
+    fn merged(&self, parts: &[Arc<Expr>], span: Span) -> Value {
+        let mut merged: Option<IndexMap<String, Value>> = None;
+        for part in parts {
+            match self.value(part) {
+                Value::Map(more) => merged.get_or_insert_default().extend(more),
+                Value::Unset => {}
+                _ => return Value::Error,
             }
-            (Value::Unset, value) | (value, Value::Unset) => value,
-            _ => Value::Error,
         }
+        let Some(entries) = merged else { return Value::Unset };
+        let value = Value::Map(entries);
+        if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
     }
 
     fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Value {
@@ -531,68 +448,5 @@ impl<'a> Evaluator<'a> {
             Value::Error => Value::Error,
             right => Value::Bool((*left == right) == wanted),
         }
-    }
-
-    /// Whether a value can differ from run to run: it comes from a param or the environment.
-    pub(super) fn varies(&self, expr: &Expr) -> bool {
-        match &expr.kind {
-            ExprKind::Value(id) => self.varying.get(id.0).copied().unwrap_or(false),
-            ExprKind::Git(_) => true,
-            ExprKind::Local(id) => self.local(*id).1,
-            // What they read is another one in another commit.
-            ExprKind::Call {
-                function: Function::Env | Function::Now | Function::Read | Function::HashFiles,
-                ..
-            } => true,
-            _ => expr.children().into_iter().any(|child| self.varies(child)),
-        }
-    }
-}
-
-/// A text that stops growing at the limit of a value.
-#[derive(Default)]
-struct LimitedText {
-    text: Text,
-    /// Of all literals, also of those that had no room any more.
-    length: usize,
-}
-
-impl LimitedText {
-    fn push_literal(&mut self, more: &str) {
-        self.length = self.length.saturating_add(more.len());
-        if self.length > MAX_TEXT {
-            return;
-        }
-        match self.text.0.last_mut() {
-            Some(TextPiece::Literal(text)) => text.push_str(more),
-            _ => self.text.0.push(TextPiece::Literal(more.to_owned())),
-        }
-    }
-}
-
-/// A value as a plan shows it, if it is a simple one.
-fn shown(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Int(number) => Some(number.to_string()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Duration(duration) => Some(functions::duration_text(*duration)),
-        Value::List(items) => Some(items.iter().filter_map(shown).collect::<Vec<_>>().join(",")),
-        _ => None,
-    }
-}
-
-/// A param's value from the command line.
-fn parse(text: &str, ty: &Type) -> Option<Value> {
-    match ty {
-        Type::String => Some(Value::String(text.to_owned())),
-        Type::Int => text.parse().ok().map(Value::Int),
-        Type::Bool => text.parse().ok().map(Value::Bool),
-        Type::Duration => functions::duration(text).map(Value::Duration),
-        Type::List(_) => {
-            let items = text.split(',').filter(|item| !item.is_empty());
-            Some(Value::List(items.map(|item| Value::String(item.to_owned())).collect()))
-        }
-        _ => None,
     }
 }

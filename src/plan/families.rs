@@ -1,23 +1,28 @@
 //! What a `for` makes: families of images and stages, and lists. One expression has a value for each key, and one
 //! mistake in it is reported once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::ImageId;
 use super::errors;
 use super::eval::{Evaluator, Value};
-use super::limits::Size;
+use super::limits::{MAX_MEMBERS, Size};
 use crate::check::program::{Binder, Expr, ImageRef, LocalId};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
+
+/// How many steps of work a member of a family is, whatever is evaluated for it.
+const MEMBER: usize = 100;
 
 /// The images that one item makes: one with the key `[]`, or one for each key of a family.
 #[derive(Debug)]
 pub(super) struct Family {
     /// Their ids follow each other.
     pub(super) first: usize,
+    /// The places in `keys`, by [`key_text`].
+    by_key: HashMap<String, usize>,
     /// A value for each binder.
     pub(super) keys: Vec<Vec<Value>>,
 }
@@ -39,6 +44,9 @@ pub(super) fn gather(found: Vec<Found>) -> Vec<Diagnostic> {
             gathered.entry((one.diagnostic.code, one.diagnostic.primary.span)).or_default().push(one);
         }
     }
+    // What a template says wrong is said of an image and of a family that extend it.
+    let plain: HashSet<_> = diagnostics.iter().map(|one: &Diagnostic| (one.code, one.primary.span)).collect();
+    gathered.retain(|place, _| !plain.contains(place));
     for found in gathered.into_values() {
         let more = found.len() - 1;
         let Some(Found { diagnostic, members }) = found.into_iter().next() else { continue };
@@ -63,13 +71,26 @@ fn literal(value: &Value) -> String {
 }
 
 impl Evaluator<'_> {
-    pub(super) fn local(&self, id: LocalId) -> (Value, bool) {
-        self.locals.borrow().get(id.0).cloned().unwrap_or((Value::Error, false))
+    pub(super) fn local(&self, id: LocalId) -> Value {
+        self.locals.borrow().get(id.0).cloned().unwrap_or(Value::Error)
     }
 
-    fn set_local(&self, id: LocalId, value: Value, varies: bool) {
-        if let Some(local) = self.locals.borrow_mut().get_mut(id.0) {
-            *local = (value, varies);
+    /// Whether what a `for` goes through can differ from run to run.
+    pub(super) fn local_varies(&self, id: LocalId) -> bool {
+        self.varying_locals.borrow().get(id.0).copied().flatten().unwrap_or(false)
+    }
+
+    fn set_local(&self, binder: &Binder, value: Value) {
+        let is_new = self.varying_locals.borrow().get(binder.local.0).is_some_and(Option::is_none);
+        if is_new {
+            // Once for the whole list, which may be long.
+            let varies = self.varies(&binder.list);
+            if let Some(slot) = self.varying_locals.borrow_mut().get_mut(binder.local.0) {
+                *slot = Some(varies);
+            }
+        }
+        if let Some(local) = self.locals.borrow_mut().get_mut(binder.local.0) {
+            *local = value;
         }
     }
 
@@ -80,7 +101,8 @@ impl Evaluator<'_> {
             let images = &self.program().images;
             let families = images.iter().map(|image| {
                 let keys = self.keys(&image.binders);
-                let family = Family { first, keys };
+                let by_key = keys.iter().enumerate().map(|(index, key)| (key_text(key), index)).collect();
+                let family = Family { first, keys, by_key };
                 first += family.keys.len();
                 family
             });
@@ -90,35 +112,59 @@ impl Evaluator<'_> {
 
     /// The keys that binders make: every combination, the last binder changing fastest.
     pub(super) fn keys(&self, binders: &[Binder]) -> Vec<Vec<Value>> {
-        let Some((binder, inner)) = binders.split_first() else { return vec![Vec::new()] };
-        let Value::List(items) = self.value(&binder.list) else { return Vec::new() };
-        let varies = self.varies(&binder.list);
-        let mut keys: Vec<Vec<Value>> = Vec::new();
-        let mut seen = HashSet::new();
-        for item in &items {
-            if *item == Value::Error {
-                continue;
+        let mut keys: Vec<Vec<Value>> = vec![Vec::new()];
+        for (index, binder) in binders.iter().enumerate() {
+            let mut longer = Vec::new();
+            for key in keys {
+                for (before, value) in binders.iter().take(index).zip(&key) {
+                    self.set_local(before, value.clone());
+                }
+                for item in self.items(binder) {
+                    longer.push(key.iter().cloned().chain([item]).collect());
+                    if self.spend(MEMBER, binder.list.span) {
+                        return Vec::new();
+                    }
+                }
+                if longer.len() > MAX_MEMBERS {
+                    self.report(errors::too_many_members(&binder.name, binder.list.span));
+                    return Vec::new();
+                }
             }
-            if !seen.insert(literal(item)) {
-                self.report(errors::key_twice(&binder.name, &literal(item), binder.list.span));
-                continue;
-            }
-            self.set_local(binder.local, item.clone(), varies);
-            for rest in self.keys(inner) {
-                keys.push(std::iter::once(item.clone()).chain(rest).collect());
-            }
-            if self.exceeds(Size::items(keys.len()), binder.list.span) {
-                return Vec::new();
-            }
+            keys = longer;
         }
         keys
+    }
+
+    /// What a binder goes through, each item once; those that were reported are left out.
+    fn items(&self, binder: &Binder) -> Vec<Value> {
+        let Value::List(items) = self.value(&binder.list) else { return Vec::new() };
+        let mut seen = HashSet::new();
+        let mut kept = Vec::new();
+        for item in items {
+            if item == Value::Error {
+                continue;
+            }
+            if seen.insert(literal(&item)) {
+                kept.push(item);
+            } else {
+                let written = binder
+                    .list
+                    .item_written(|text| literal(&Value::String(text.to_owned())) == literal(&item));
+                self.report(errors::key_twice(
+                    &binder.name,
+                    &literal(&item),
+                    written.unwrap_or(binder.list.span),
+                ));
+            }
+        }
+        kept
     }
 
     /// Does something for one member of a family. What it reports is marked with the member.
     pub(super) fn with_key<T>(&self, binders: &[Binder], key: &[Value], work: impl FnOnce() -> T) -> T {
         let before = self.found.borrow().len();
         for (binder, value) in binders.iter().zip(key) {
-            self.set_local(binder.local, value.clone(), self.varies(&binder.list));
+            self.set_local(binder, value.clone());
         }
         let result = work();
         let named = binders.iter().zip(key);
@@ -133,22 +179,44 @@ impl Evaluator<'_> {
     /// The images that a reference stands for; none if its key is none of the family's, which is reported.
     pub(super) fn images(&self, image: &ImageRef) -> Option<Vec<ImageId>> {
         let family = self.families().get(image.image.0)?;
+        let first = family.first;
         if image.keys.is_empty() {
-            return Some((0..family.keys.len()).map(|index| ImageId(family.first + index)).collect());
+            if self.spend(family.keys.len(), image.span) {
+                return None;
+            }
+            return Some((0..family.keys.len()).map(|index| ImageId(first + index)).collect());
         }
         let wanted: Vec<_> = image.keys.iter().map(|key| self.value(key)).collect();
         if wanted.contains(&Value::Error) {
             return None;
         }
-        if let Some(index) = family.keys.iter().position(|key| *key == wanted) {
-            return Some(vec![ImageId(family.first + index)]);
+        if let Some(index) = family.by_key.get(&key_text(&wanted)) {
+            return Some(vec![ImageId(first + index)]);
         }
-        let item = self.program().images.get(image.image.0)?;
-        let known: Vec<_> = family.keys.iter().map(|key| key_text(key)).collect();
-        let at = image.keys.last().map_or(image.span, |key| key.span);
-        let declared = item.binders.first().map_or(item.name.span, |binder| binder.list.span);
-        self.report(errors::unknown_key(&item.name.value, &key_text(&wanted), &known, at, declared));
+        self.unknown_key(family, image, &wanted);
         None
+    }
+
+    /// Reports the first key of a reference that the family does not have behind those before it.
+    fn unknown_key(&self, family: &Family, image: &ImageRef, wanted: &[Value]) {
+        let Some(item) = self.program().images.get(image.image.0) else { return };
+        let known = |length: usize| {
+            let before = wanted.get(..length).unwrap_or_default();
+            family.keys.iter().filter(move |key| key.starts_with(before))
+        };
+        let length =
+            (0..wanted.len()).take_while(|length| known(*length).next().is_some()).last().unwrap_or(0);
+        let at = image.keys.get(length).map_or(image.span, |key| key.span);
+        let mut items = IndexSet::new();
+        // For the other members of a family this is said once.
+        if self.unknown_keys.borrow_mut().insert(at) {
+            items.extend(known(length).filter_map(|key| key.get(length)).map(literal));
+        }
+        let name = format!("{}{}", item.name.value, key_text(wanted.get(..length).unwrap_or_default()));
+        let key = wanted.get(length).map(literal).unwrap_or_default();
+        let declared = item.binders.get(length).map_or(item.name.span, |binder| binder.list.span);
+        let items: Vec<_> = items.iter().map(String::as_str).collect();
+        self.report(errors::unknown_key(&name, &key, &items, at, declared));
     }
 
     /// `[value for x in list if condition]`
@@ -160,14 +228,11 @@ impl Evaluator<'_> {
         span: Span,
     ) -> Value {
         let Value::List(items) = self.value(&binder.list) else { return Value::Error };
-        let varies = self.varies(&binder.list);
         let mut values = Vec::new();
         let mut size = Size::default();
         for item in items {
             let key = [item];
             let made = self.with_key(std::slice::from_ref(binder), &key, || {
-                let [item] = &key;
-                self.set_local(binder.local, item.clone(), varies);
                 match condition.map(|condition| self.value(condition)) {
                     Some(Value::Bool(false)) => None,
                     None | Some(Value::Bool(true)) => Some(self.value(value)),
@@ -175,13 +240,16 @@ impl Evaluator<'_> {
                 }
             });
             let Some(made) = made else { continue };
+            // A list of lists that were too large would grow anew; once is enough to say so.
+            if made == Value::Error && value.ty.is_collection() {
+                return Value::Error;
+            }
             size = size.with_item("", &made);
             if self.exceeds(size, span) {
                 return Value::Error;
             }
             values.push(made);
         }
-        let is_reported = values.contains(&Value::Error) && value.ty.is_collection();
-        if is_reported { Value::Error } else { Value::List(values) }
+        Value::List(values)
     }
 }

@@ -8,6 +8,14 @@ pub(super) const MAX_TEXT: usize = 1 << 20;
 /// Items and entries in one value, with everything inside it.
 const MAX_ITEMS: usize = 100_000;
 
+/// Images or stages that one `for` makes.
+pub(super) const MAX_MEMBERS: usize = 10_000;
+/// Work that a plan may take: an expression is one step, so is an item that is copied, or 64 bytes of text.
+///
+/// It stands against files that are short and take for ever: comprehensions inside each other, values that are made
+/// of large values, families of families. Ten thousand images with all their attributes are a fifth of it.
+pub(super) const MAX_STEPS: usize = 10_000_000;
+
 /// Which limit a value exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Excess {
@@ -25,10 +33,6 @@ pub(super) struct Size {
 impl Size {
     pub(super) fn text(length: usize) -> Self {
         Self { text: length, items: 0 }
-    }
-
-    pub(super) fn items(count: usize) -> Self {
-        Self { text: 0, items: count }
     }
 
     pub(super) fn of(value: &Value) -> Self {
@@ -49,6 +53,11 @@ impl Size {
     /// With one more item; `key` is empty in a list.
     pub(super) fn with_item(self, key: &str, item: &Value) -> Self {
         self.with(Self::of(item)).with(Self { text: key.len(), items: 1 })
+    }
+
+    /// How much work it is to make or copy such a value.
+    pub(super) fn steps(self) -> usize {
+        self.items.saturating_add(self.text / 64)
     }
 
     pub(super) fn excess(self) -> Option<Excess> {

@@ -1,10 +1,11 @@
 //! Puts a plan together: every item of the program with its values.
 
 mod images;
+mod settings;
 mod waves;
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::collections::HashSet;
 
 use indexmap::IndexMap;
 
@@ -41,6 +42,7 @@ pub(super) fn lower(
     let trace = lowering.trace.take();
     lowering.check_tags(&plan, &trace);
     lowering.check_pushes(&plan, &trace);
+    lowering.check_images(&plan, &trace);
     order_tags(&mut plan);
     lowering.check_dockerfiles(&mut plan, &trace, sources);
     let (diagnostics, read) = lowering.eval.finish();
@@ -76,13 +78,6 @@ impl<'a> Lowering<'a> {
         matches!(self.optional(expr), Some(Value::Bool(true)))
     }
 
-    fn duration(&self, expr: Option<&Expr>) -> Option<Duration> {
-        match self.optional(expr) {
-            Some(Value::Duration(duration)) => Some(duration),
-            _ => None,
-        }
-    }
-
     pub(super) fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
         match self.optional(expr) {
             Some(Value::List(items)) => items,
@@ -115,6 +110,7 @@ impl<'a> Lowering<'a> {
     fn registry(&self, registry: &program::Registry) -> Registry {
         let attributes = &registry.attributes;
         let text = |name: &str| self.optional_string(attributes.get(name));
+        let role = || self.role(attributes.get("role"));
         let host = || {
             let host = attributes.get("host").map(|host| self.host(host));
             host.filter(|host| !host.is_empty())
@@ -130,14 +126,14 @@ impl<'a> Lowering<'a> {
                 insecure: self.flag(attributes.get("insecure")),
             },
             program::RegistryKind::Ecr if self.flag(attributes.get("public")) => {
-                RegistryKind::EcrPublic { profile: text("profile"), role: text("role") }
+                RegistryKind::EcrPublic { profile: text("profile"), role: role() }
             }
             program::RegistryKind::Ecr => RegistryKind::Ecr {
                 account: attributes.get("account").map(|account| self.account(account)).unwrap_or_default(),
-                region: text("region").unwrap_or_default(),
+                region: self.region(attributes.get("region")).unwrap_or_default(),
                 profile: text("profile"),
-                role: text("role"),
-                endpoint: text("endpoint"),
+                role: role(),
+                endpoint: self.api(attributes.get("endpoint")),
                 host: host(),
             },
         };
@@ -194,7 +190,7 @@ impl<'a> Lowering<'a> {
         }
         let lifecycle = attributes.block("lifecycle").map(|lifecycle| Lifecycle {
             keep_last: lifecycle.get("keep_last").map(|expr| self.count(expr, 1, MAX_KEPT)),
-            untagged_after: self.duration(lifecycle.get("untagged_after")),
+            untagged_after: self.days(lifecycle.get("untagged_after")),
         });
         Repository {
             item,
@@ -202,12 +198,12 @@ impl<'a> Lowering<'a> {
             name,
             create: self.flag(attributes.get("create")),
             immutable: self.flag(attributes.get("immutable")),
-            mutable_tags: self.strings(attributes.get("mutable_tags")),
+            mutable_tags: self.mutable_tags(attributes.get("mutable_tags")),
             scan_on_push: match self.optional(attributes.get("scan_on_push")) {
                 Some(Value::Bool(scan)) => Some(scan),
                 _ => None,
             },
-            kms_key: self.optional_string(attributes.get("kms_key")),
+            kms_key: self.kms_key(attributes.get("kms_key")),
             lifecycle,
             manage: self.flag(attributes.get("manage")),
         }
@@ -224,16 +220,20 @@ impl<'a> Lowering<'a> {
             cert: file(tls, "cert"),
             key: file(tls, "key"),
         });
-        Builder {
+        let planned = Builder {
             name: builder.name.value.clone(),
             kind: match builder.kind {
                 program::BuilderKind::Docker => BuilderKind::Docker,
                 program::BuilderKind::Buildkit => BuilderKind::Buildkit,
             },
-            endpoint: self.optional_string(attributes.get("endpoint")),
+            endpoint: self.endpoint(attributes.get("endpoint")),
             tls,
             platforms: self.platforms(attributes.get("platforms")),
+        };
+        if let Some(block) = attributes.block("tls") {
+            self.check_tls(&planned, block);
         }
+        planned
     }
 
     fn retries(&self, expr: Option<&Expr>) -> u32 {
@@ -256,7 +256,7 @@ impl<'a> Lowering<'a> {
 /// Brings tags into push order: those that name one build first, those that move from build to build last.
 /// A tag that is also a cache source moves, whatever it is made of.
 fn order_tags(plan: &mut Plan) {
-    let sources: Vec<Tag> = plan
+    let sources: HashSet<Tag> = plan
         .images
         .iter()
         .flat_map(|image| match &image.cache {

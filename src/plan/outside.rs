@@ -21,6 +21,9 @@ impl Evaluator<'_> {
                 return Value::Error;
             }
         };
+        if self.spend(bytes.len() / 64, span) {
+            return Value::Error;
+        }
         if bytes.len() > MAX_TEXT && self.exceeds(Size::text(bytes.len()), span) {
             return Value::Error;
         }
@@ -62,10 +65,15 @@ impl Evaluator<'_> {
                 return Value::Error;
             }
         };
+        // Each file is looked at, and those that match are read: a kilobyte a step.
+        if self.spend(files.len(), span) {
+            return Value::Error;
+        }
         let mut hash = Sha256::new();
         let mut count = 0_usize;
         for file in files.iter().filter(|file| globs.is_match(file)) {
             match environment.read(&folder.join(file)) {
+                Ok(bytes) if self.spend(bytes.len() / 1024, span) => return Value::Error,
                 Ok(bytes) => hash_one(&mut hash, file, &bytes),
                 Err(cause) => {
                     self.report(errors::cannot_read(&file.display().to_string(), file, &cause, span));

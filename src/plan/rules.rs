@@ -49,6 +49,20 @@ pub(super) fn repository_name_problem(name: &str, ecr: bool) -> Option<String> {
     })
 }
 
+/// Whether a text matches a pattern in which `*` stands for any text.
+pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|start| text.strip_prefix(start)) else { return false };
+    let parts: Vec<_> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        // The first place leaves the most for what follows.
+        let Some((_, behind)) = rest.split_once(part) else { return false };
+        rest = behind;
+    }
+    rest.ends_with(last)
+}
+
 fn is_name_part(part: &str) -> bool {
     let alphanumeric = |character: char| character.is_ascii_alphanumeric();
     let separators = part.split(alphanumeric).filter(|separator| !separator.is_empty());
@@ -93,6 +107,22 @@ mod tests {
         }
         assert!(tag_problem(&"a".repeat(128)).is_none());
         assert!(tag_problem(&"a".repeat(129)).is_some());
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, fits) in [
+            ("latest", "latest", true),
+            ("latest", "latest2", false),
+            ("cache-*", "cache-api", true),
+            ("cache-*", "cache-", true),
+            ("*", "x", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*a", "a", false),
+            ("*-rc", "v1-rc2", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), fits, "{pattern} {text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Where the parts of a plan are written, for the checks that need both values and places.
 
+use super::value::{Value, WrittenTag};
 use super::{ImageId, Tag};
 use crate::check::program::{self, DeferredField};
 use crate::check::push_order::Block;
@@ -16,8 +17,24 @@ pub(super) struct Trace<'a> {
 
 pub(super) struct ImageTrace<'a> {
     pub(super) item: &'a program::Image,
+    /// What makes it one of a family.
+    pub(super) key: Vec<Value>,
     /// What it is pushed to, each with the place where the tag is written.
     pub(super) tags: Vec<(Tag, Span)>,
+    /// The same with all that is known of their texts.
+    pub(super) written: Vec<WrittenTag>,
+    /// The tags of `cache { from, to }`; of an automatic cache none.
+    pub(super) cache_from: Vec<WrittenTag>,
+    pub(super) cache_to: Vec<WrittenTag>,
+    /// The images that it is built from.
+    pub(super) bases: Vec<Base>,
+}
+
+/// An image of the program that another one is built from.
+pub(super) struct Base {
+    pub(super) image: ImageId,
+    /// What names it.
+    pub(super) span: Span,
 }
 
 #[derive(Clone)]

@@ -17,6 +17,16 @@ pub struct File {
     /// `cachelang 1`
     pub version: Option<Spanned<u64>>,
     pub items: Vec<Item>,
+    /// Every comment, in file order.
+    pub comments: Vec<Comment>,
+}
+
+/// From a `#` to the end of its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comment {
+    pub span: Span,
+    /// Nothing but blanks stands before it on its line.
+    pub alone: bool,
 }
 
 /// A top-level declaration.

@@ -29,16 +29,52 @@ const MAX_RETRIES: usize = 5;
 pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>) {
     let text = source.text();
     if let Some(diagnostic) = lexical::utf_16(file, text) {
-        return (File { version: None, items: Vec::new() }, vec![diagnostic]);
+        return (File { version: None, items: Vec::new(), comments: Vec::new() }, vec![diagnostic]);
     }
     let mut scan = scan(file, source);
     let diagnostics = std::mem::take(&mut scan.diagnostics);
-    let mut parser = FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
-    for (index, chunk) in scan.chunks.iter().enumerate() {
-        parser.chunk(index, chunk);
-    }
+    let new =
+        |diagnostics| FileParser { file, text, scan: &scan, diagnostics, version: None, items: Vec::new() };
+    let mut parser = new(diagnostics);
+    let share = scan.chunks.len().div_ceil(workers(text)).max(1);
+    std::thread::scope(|scope| {
+        let parts = scan.chunks.chunks(share).enumerate();
+        let mut parts = parts.map(|(part, chunks)| {
+            let mut parser = new(Vec::new());
+            move || {
+                for (index, chunk) in chunks.iter().enumerate() {
+                    parser.chunk(part * share + index, chunk);
+                }
+                parser
+            }
+        });
+        // The first part is for this thread, so that a small file needs no other one.
+        let Some(first) = parts.next() else { return };
+        let others: Vec<_> = parts.map(|part| scope.spawn(part)).collect();
+        parser.append(first());
+        for other in others {
+            parser.append(other.join().expect("parsing does not panic"));
+        }
+    });
     parser.check_version();
-    (File { version: parser.version, items: parser.items }, parser.diagnostics)
+    let (version, items, mut diagnostics) = (parser.version, parser.items, parser.diagnostics);
+    for diagnostic in &mut diagnostics {
+        for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
+            // The grammar saw one blank for each byte of a character that was blanked, and may point between them.
+            let range = label.span.range();
+            let (start, end) = (text.floor_char_boundary(range.start), text.ceil_char_boundary(range.end));
+            label.span = Span::new(file, start..end);
+        }
+    }
+    (File { version, items, comments: scan.comments }, diagnostics)
+}
+
+/// How many threads parse a file: chunks are independent of each other.
+fn workers(text: &str) -> usize {
+    /// What is parsed in about the time that it takes to start a thread.
+    const LEAST_BYTES: usize = 16 * 1024;
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    available.min(text.len() / LEAST_BYTES).max(1)
 }
 
 struct FileParser<'a> {
@@ -79,6 +115,13 @@ impl<'a> FileParser<'a> {
         }
     }
 
+    /// Adds what was found in the chunks that follow.
+    fn append(&mut self, next: Self) {
+        self.diagnostics.extend(next.diagnostics);
+        self.items.extend(next.items);
+        self.version = self.version.take().or(next.version);
+    }
+
     fn head(&self, chunk: &Chunk) -> Head<'a> {
         let start = chunk.range.start;
         let source = self.text.get(chunk.range.clone()).unwrap_or_default();
@@ -112,7 +155,8 @@ impl<'a> FileParser<'a> {
         if let Some(name) = head.name {
             let end = self.text.get(chunk.range.clone()).map_or(0, |source| source.trim_end().len());
             let span = self.span(chunk.range.start..chunk.range.start + end.max(1));
-            self.items.push(Item { description: None, kind: ItemKind::Poisoned(name), span });
+            let description = self.description(span);
+            self.items.push(Item { description, kind: ItemKind::Poisoned(name), span });
         }
     }
 
@@ -190,6 +234,14 @@ impl<'a> FileParser<'a> {
                     source.to_mut().replace_range(range.end - 1..range.end, "\"");
                 }
             }
+        }
+        let first = self.scan.comments.partition_point(|comment| comment.span.range().start < base);
+        for comment in self.scan.comments.iter().skip(first) {
+            let range = comment.span.range();
+            if range.start >= chunk.range.end {
+                break;
+            }
+            blank(source.to_mut(), range.start - base..range.end.min(chunk.range.end) - base);
         }
         let first = self.scan.damage.partition_point(|at| *at < base);
         let damage = self.scan.damage.iter().skip(first).take_while(|at| **at < chunk.range.end);

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::diag::Diagnostic;
 use crate::source::{FileId, SourceFile, Span};
+use crate::syntax::ast::Comment;
 use crate::syntax::errors::lexical as errors;
 
 /// The words that start an item, in the order in which messages list them.
@@ -19,6 +20,9 @@ pub(super) const ITEM_KEYWORDS: [&str; 9] =
 
 /// How deep brackets and holes may nest. It bounds the recursion of the parser and of every later pass.
 const MAX_NESTING: usize = 64;
+
+/// How many pairs of brackets are searched for one that was closed too early.
+const MAX_SEARCHED: usize = 256;
 
 /// What the grammar needs to know about a file.
 pub(super) struct Scan {
@@ -29,6 +33,8 @@ pub(super) struct Scan {
     pub(super) patches: Vec<Patch>,
     /// Offsets on lines that were reported and cannot be parsed, in file order.
     pub(super) damage: Vec<usize>,
+    /// In file order.
+    pub(super) comments: Vec<Comment>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -99,6 +105,7 @@ pub(super) fn scan(file: FileId, source: &SourceFile) -> Scan {
             pairs: Vec::new(),
             patches: Vec::new(),
             damage: Vec::new(),
+            comments: Vec::new(),
             diagnostics: Vec::new(),
         },
     };
@@ -232,6 +239,13 @@ impl Scanner<'_> {
     }
 
     fn comment(&mut self) {
+        let start = self.at;
+        self.comment_text();
+        let span = self.span(start..self.at);
+        self.result.comments.push(Comment { span, alone: !self.line_has_token });
+    }
+
+    fn comment_text(&mut self) {
         while let Some(byte) = self.peek() {
             match byte {
                 b'\n' => break,
@@ -337,7 +351,10 @@ impl Scanner<'_> {
         let at = self.at;
         if !self.chunk_is_broken() && self.reported_line != Some(self.line_start) {
             self.reported_line = Some(self.line_start);
-            self.report(errors::stray_closer(char::from(closer), self.span(at..at + 1)));
+            let early = self
+                .early_closer()
+                .map(|(open, close)| (self.line_number(open), self.span(close..close + 1)));
+            self.report(errors::stray_closer(char::from(closer), self.span(at..at + 1), early));
         }
         self.blank(at..at + 1);
         self.at += 1;
@@ -349,6 +366,26 @@ impl Scanner<'_> {
                 break;
             }
         }
+    }
+
+    /// The last pair of the item that began on another line and ends in the middle of one, or further in than it began:
+    /// its closer was probably meant for an opener that is missing.
+    fn early_closer(&self) -> Option<(usize, usize)> {
+        // What was reported is not searched again, nor is a long item to its start: the time stays bounded.
+        let mut unreported = self.result.chunks.iter().rev().take_while(|chunk| !chunk.broken);
+        let item = unreported.find(|chunk| !chunk.indented)?.range.start;
+        let pairs = self.result.pairs.iter().rev().take(MAX_SEARCHED).take_while(|(_, close)| *close >= item);
+        let line_of = |at: usize| {
+            let before = self.text.get(..at).unwrap_or_default();
+            before.rsplit_once('\n').map_or(before, |(_, line)| line)
+        };
+        let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+        let is_early = |(open, close): &(usize, usize)| {
+            let line = line_of(*close);
+            let is_on_other_line = close - open > line.len();
+            is_on_other_line && (!line.trim().is_empty() || line.len() > indent(line_of(*open)))
+        };
+        pairs.copied().find(is_early)
     }
 
     fn end_of_file(&mut self) {

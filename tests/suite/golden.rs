@@ -41,7 +41,7 @@ impl Outcome {
 /// A stage and what it does with the folder of a case.
 type Stage = (&'static str, fn(&Path) -> Outcome);
 
-const STAGES: [Stage; 3] = [("parse", parse), ("check", check), ("plan", plan)];
+const STAGES: [Stage; 4] = [("parse", parse), ("check", check), ("plan", plan), ("format", format)];
 
 /// What the folder of a case is called, so that no output depends on where the tests run.
 const FOLDER: &str = "$CASE";
@@ -54,6 +54,18 @@ fn parse(case: &Path) -> Outcome {
     let (_, mut diagnostics) = syntax::parse(&sources, file);
     diag::sort(&mut diagnostics);
     Outcome::new(sources, diagnostics)
+}
+
+/// The file in the one layout, or why it has none.
+fn format(case: &Path) -> Outcome {
+    let (sources, file) = read(case);
+    match syntax::format(&sources, file) {
+        Ok(result) => Outcome { result, ..Outcome::new(sources, Vec::new()) },
+        Err(mut diagnostics) => {
+            diag::sort(&mut diagnostics);
+            Outcome::new(sources, diagnostics)
+        }
+    }
 }
 
 /// The diagnostics of everything before evaluation.

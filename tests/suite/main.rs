@@ -12,9 +12,14 @@ mod commands;
 mod dockerfiles;
 mod docs;
 mod fixes;
+#[cfg(feature = "cli")]
+mod fmt;
+mod generate;
 mod git;
 mod golden;
+mod holds;
 mod pages;
+mod properties;
 mod syntax;
 mod tidy;
 mod values;

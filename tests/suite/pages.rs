@@ -9,6 +9,7 @@
 //! | `env`, `params` | `NAME=VALUE` lines |
 //! | `files` | the paths that exist, one a line; without this fence, every path does |
 //! | `dockerfile` | the text of every Dockerfile; without this fence, nothing is known of what is in them |
+//! | `include` | the text of `common.cachefile` |
 //!
 //! With `wrong` behind its name, such a fence is for the wrong files only.
 
@@ -23,6 +24,8 @@ use cachelang::source::SourceMap;
 use indexmap::IndexMap;
 
 const FOLDER: &str = "docs/errors";
+/// The file that a page may include.
+const INCLUDED: &str = "common.cachefile";
 
 /// The fences of a page: what stands behind the backticks, and the text.
 fn fences(page: &str) -> Vec<(&str, &str)> {
@@ -42,6 +45,7 @@ struct PageEnvironment<'a> {
     variables: IndexMap<String, String>,
     files: Option<&'a str>,
     dockerfile: Option<&'a str>,
+    include: Option<&'a str>,
 }
 
 impl Environment for PageEnvironment<'_> {
@@ -53,7 +57,7 @@ impl Environment for PageEnvironment<'_> {
         let path: std::path::PathBuf = path.components().collect();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let is_file = match self.files {
-            None => name.contains("Dockerfile") || name.ends_with(".sh"),
+            None => name.contains("Dockerfile") || name.ends_with(".sh") || name == INCLUDED,
             Some(files) => {
                 let files = files.lines().map(|line| Path::new("/").join(line));
                 let found: Vec<_> = files.filter(|file| file.starts_with(&path)).collect();
@@ -67,6 +71,10 @@ impl Environment for PageEnvironment<'_> {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if path.ends_with(INCLUDED) {
+            let text = self.include.ok_or(io::ErrorKind::NotFound)?;
+            return Ok(format!("{text}\n").into_bytes());
+        }
         match (self.path_kind(path), self.dockerfile) {
             (Some(PathKind::File), Some(text)) => Ok(format!("{text}\n").into_bytes()),
             _ => Err(io::ErrorKind::NotFound.into()),
@@ -96,6 +104,7 @@ fn found(code: Code, page: &str, text: &str, wrong: bool) -> (SourceMap, Vec<Dia
         variables: pairs(fence("env").unwrap_or_default()),
         files: fence("files"),
         dockerfile: fence("dockerfile"),
+        include: fence("include"),
     };
     let (program, mut diagnostics) = cachelang::check(&mut sources, file, &environment);
     if !diag::has_errors(&diagnostics) {
@@ -139,7 +148,7 @@ fn pages_have_one_shape() {
         assert_eq!(wide, None, "{code}: a line of a page fits into a terminal of 80 columns");
         for (info, _) in fences(page) {
             let kind = info.strip_suffix(" wrong").unwrap_or(info);
-            let known = ["cachefile", "env", "params", "files", "dockerfile"];
+            let known = ["cachefile", "env", "params", "files", "dockerfile", "include"];
             assert!(known.contains(&kind), "{code}: a fence of kind `{info}`");
         }
     }
@@ -174,8 +183,8 @@ fn the_index_lists_the_pages() {
     let mut expected = "# Messages\n\n\
         What each code means, why it is so, and what to write instead. `cachelang explain E0201` prints a page, in\n\
         upper or lower case; `cachelang explain` prints this list. Codes that start with `E` are errors: nothing runs.\n\
-        Codes that start with `W` are warnings. The first digit tells what a code is about, and no code is ever given\n\
-        to something else.\n"
+        Codes that start with `W` are warnings. The second digit tells what a code is about, and no code is ever\n\
+        given to something else.\n"
         .to_owned();
     let families = [
         ("0", "Characters, strings, brackets"),
@@ -185,11 +194,10 @@ fn the_index_lists_the_pages() {
         ("4", "Images and registries"),
         ("5", "Waves"),
         ("6", "Secrets"),
-        ("7", "This version"),
     ];
     for (digit, family) in families {
         expected += &format!("\n## {family}\n| code | what is wrong |\n|---|---|\n");
-        for code in Code::ALL.into_iter().filter(|code| code.as_str().get(1..2) == Some(digit)) {
+        for code in Code::ALL.into_iter().filter(|code| code.as_str().get(2..3) == Some(digit)) {
             expected += &format!("| [{code}]({code}.md) | {} |\n", code.title());
         }
     }

@@ -189,6 +189,20 @@ fn descriptions_come_from_the_lines_above() {
     assert_eq!(found, [Some("One.\nTwo."), None, None]);
 }
 
+/// Found by the fuzzer.
+#[test]
+fn what_was_found_stays_fixed() {
+    for text in [
+        "let a = { \"\"\"\nx\"\"\" }\n",
+        "+ b\ncachelang 1\n",
+        "wave a { run lambda.\u{fffd}ef b }\n",
+        "image a {\n   \"\"\"\r\n    x\r\n    \"\"\"\n}\n",
+    ] {
+        let diagnostics = check(text);
+        assert!(diag::has_errors(&diagnostics), "{text:?}: {diagnostics:?}");
+    }
+}
+
 #[test]
 fn strings_mean_what_they_say() {
     for (source, expected) in [

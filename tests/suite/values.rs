@@ -167,6 +167,97 @@ fn values_stop_growing() {
     }
 }
 
+/// A file of a few hundred bytes must not keep a machine busy, whatever it multiplies.
+#[test]
+fn evaluation_ends() {
+    let digits = "let digits = split(\"0123456789abcdefghijklmnopqrstuvwxyz\", \"\")\n";
+    let nested = |depth: usize, inner: &str| -> String {
+        let fors: Vec<_> = (0..depth).map(|index| format!(" for v{index} in digits]")).collect();
+        format!("{}{inner}{}", "[".repeat(depth), fors.concat())
+    };
+    for text in [
+        format!("{digits}let a = {}\n", nested(14, "v0")),
+        format!("{digits}let a = {}\n", nested(14, "[c for c in digits if c == \"none\"]")),
+        // Large values that are copied for each item and then thrown away.
+        format!(
+            "{digits}let big = join([join(digits, v) for v in [join([w for w in digits], x) for x in digits]], \"\")\n\
+             let a = {}\n",
+            nested(4, "length([big, big, big, big])")
+        ),
+        "let list = split(\"0,1,2,3,4,5,6,7,8,9,a,b,c,d,e,f\", \",\")\n\
+         image api for a in list, b in list, c in list, d in list { }\nwave w { build api }\n"
+            .to_owned(),
+    ] {
+        let started = std::time::Instant::now();
+        assert_eq!(codes(&text), ["E0312"], "{text}");
+        assert!(started.elapsed().as_secs() < 30, "{:?}: {text}", started.elapsed());
+    }
+}
+
+/// Runs where the stack is as small as that of a thread.
+fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
+    let thread =
+        std::thread::Builder::new().stack_size(2 << 20).spawn(test).expect("a thread can be started");
+    thread.join().expect("the test ends well");
+}
+
+#[test]
+fn templates_of_any_number_are_merged() {
+    on_a_small_stack(|| {
+        let chain = |count: usize| -> String {
+            let templates = (0..count).map(|index| {
+                format!("template t{index} extends t{} {{ args = {{ A{index} = \"x\" }} }}\n", index + 1)
+            });
+            let last = format!(
+                "template t{count} {{ pull = true }}\nimage api extends t0 {{ context = \"x\" }}\nwave w {{ build api }}\n"
+            );
+            templates.collect::<String>() + &last
+        };
+        assert_eq!(codes(&chain(63)), ["E0411"], "only the folder is missing");
+        assert_eq!(codes(&chain(10_000)), ["E0012"]);
+        let circle = chain(10_000).replace("{ pull = true }", "extends_");
+        let circle = circle.replace("template t10000 extends_", "template t10000 extends t0 { pull = true }");
+        assert_eq!(codes(&circle), ["E0207"]);
+        // Each doubles what it extends, if nothing is shared.
+        let doubling: String = (0..60)
+            .map(|index| {
+                let next = index + 1;
+                format!(
+                    "template a{index} extends a{next}, b{next} {{ args = {{ A = \"x\" }} }}\n\
+                     template b{index} extends a{next}, b{next} {{ args = {{ B = \"x\" }} }}\n"
+                )
+            })
+            .collect();
+        let last = "template a60 { args = { C = \"x\" } }\ntemplate b60 { args = { D = \"x\" } }\n\
+                    image api extends a0, b0 { context = \"x\" }\nwave w { build api }\n";
+        assert_eq!(codes(&(doubling + last)), ["E0411"], "only the folder is missing");
+    });
+}
+
+#[test]
+fn ten_thousand_images_are_planned() {
+    let images: String = (0..10_000)
+        .map(|index| {
+            format!(
+                "image i{index} extends common {{\n  tags = [app:\"i{index}-${{commit}}\", app:\"i{index}\"]\n  \
+                 args = {{ A = commit, B = index }}\n  contexts = {{ base = base }}\n}}\n"
+            )
+        })
+        .collect();
+    let names: Vec<_> = (0..10_000).map(|index| format!("i{index}")).collect();
+    let text = format!(
+        "param commit: string = \"x\"\nlet index = 1\nregistry r {{\n kind = \"oci\"\n host = \"h\"\n}}\n\
+         repository app {{ registry = r }}\ntemplate common {{ args = {{ C = commit }} }}\n\
+         image base {{ tags = [app:\"base\"] }}\n{images}\
+         wave w {{ push base, {} }}\n",
+        names.join(", "),
+    );
+    let started = std::time::Instant::now();
+    let found = codes(&text);
+    assert!(found.iter().all(|code| *code == "E0411"), "only the folders are missing: {:?}", found.first());
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
 struct WithSecret;
 
 impl Environment for WithSecret {

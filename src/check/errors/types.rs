@@ -89,6 +89,8 @@ fn with_rewrite(
     repository: &str,
 ) -> Diagnostic {
     let text = literal_text(found);
+    // Paths are written as strings.
+    let want = if matches!(want, Type::Path | Type::Context) { &Type::String } else { want };
     let help = match (&found.kind, want) {
         (ExprKind::Int(_) | ExprKind::Bool(_) | ExprKind::Duration(_) | ExprKind::Size(_), Type::String) => {
             source.map(|source| format!("write `\"{source}\"`"))
@@ -96,6 +98,7 @@ fn with_rewrite(
         (ExprKind::Int(number), Type::Duration) => {
             Some(format!("add a unit: `{number}s` for seconds, `{number}m` for minutes"))
         }
+        (ExprKind::Int(number), Type::Size) => Some(format!("add a unit: `{number}MiB`")),
         (_, Type::String) if matches!(found.ty, Type::Int | Type::Bool) => {
             source.map(|source| format!("write `\"${{{source}}}\"`"))
         }
@@ -164,7 +167,7 @@ pub(in crate::check) fn maybe_unset(
         }
         _ => diagnostic.with_note(format!("{} must be `{wanted}`", words(subject))),
     };
-    let default = match wanted {
+    let default = match found.ty.required() {
         Type::Int => "0",
         Type::Bool => "false",
         Type::Duration => "5m",
@@ -258,6 +261,19 @@ pub(in crate::check) fn not_iterable(list: &Expr) -> Diagnostic {
     )
 }
 
+pub(in crate::check) fn not_measurable(found: &Expr) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::TypeMismatch,
+        format!("{} has no length", a(&noun(&found.ty))),
+        found.span,
+        "nothing to count",
+    );
+    match found.ty {
+        Type::Family => diagnostic.with_help("count the list that the family is made from"),
+        _ => diagnostic.with_note("`length` counts the items of a list, the entries of a map and characters"),
+    }
+}
+
 pub(in crate::check) fn not_indexable(base: &Expr, index: Span) -> Diagnostic {
     Diagnostic::new(
         Code::TypeMismatch,
@@ -266,15 +282,4 @@ pub(in crate::check) fn not_indexable(base: &Expr, index: Span) -> Diagnostic {
         "nothing to index",
     )
     .with_note("lists, maps and images with `for` are indexed with `[…]`")
-}
-
-pub(in crate::check) fn family_not_image(name: &str, declared: Span, span: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::FamilyNotImage,
-        format!("`{name}` is several images"),
-        span,
-        "a family, not one image",
-    )
-    .with_label(declared, "made with `for` here")
-    .with_help(format!("write `{name}[\"…\"]` with the item that is meant"))
 }

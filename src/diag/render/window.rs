@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::printable::is_obeyed;
 use crate::diag::Label;
+use crate::diag::keys::without_keys;
 use crate::source::SourceFile;
 
 /// Longer lines are cut behind the last label on them.
@@ -67,7 +68,8 @@ impl Window {
             kept -= 1;
         }
         let start = self.text.len();
-        self.text.extend(content.get(..kept).unwrap_or_default().chars().map(same_length));
+        let shown = without_keys(content);
+        self.text.extend(shown.get(..kept).unwrap_or_default().chars().map(same_length));
         if kept < content.len() {
             self.text.push('…');
         }

@@ -31,7 +31,7 @@ pub(in crate::plan) fn place_of(item: &Item) -> Span {
 
 /// A name on one line, of so many characters at most.
 fn brief(name: &str, longest: usize) -> String {
-    let mut escaped: Vec<_> = name.chars().take(longest + 1).flat_map(char::escape_debug).collect();
+    let mut escaped: Vec<_> = one_line(name).take(longest + 1).collect();
     if escaped.len() > longest {
         escaped.truncate(longest - 1);
         escaped.push('…');
@@ -39,11 +39,16 @@ fn brief(name: &str, longest: usize) -> String {
     escaped.into_iter().collect()
 }
 
+/// Quotes stay: they are part of the names of families.
+fn one_line(name: &str) -> impl Iterator<Item = char> {
+    name.chars().map(|one| if one.is_control() { '�' } else { one })
+}
+
 /// A file by the end of its path, which tells it apart.
 fn file(name: &str) -> String {
     const LONGEST: usize = 24;
     let skipped = name.chars().count().saturating_sub(LONGEST);
-    let end: String = name.chars().skip(skipped).flat_map(char::escape_debug).collect();
+    let end: String = one_line(name).skip(skipped).collect();
     if skipped > 0 { format!("`…{end}`") } else { format!("`{end}`") }
 }
 
@@ -208,8 +213,8 @@ pub(in crate::plan) fn context_not_used(
         Some(close) => diagnostic
             .with_label(close.span, "similar name")
             .with_help(format!("rename the key to {}", shown(&close.value))),
-        None => diagnostic.with_help(format!(
-            "remove it, or use it in {}: `FROM {}`",
+        None => diagnostic.with_help("either remove it").with_help(format!(
+            "or name it in {}, such as `COPY --from={} …`",
             file(name),
             brief(context, 24)
         )),

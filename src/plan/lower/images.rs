@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 
 use super::Lowering;
-use crate::check::program::{self, Attributes, Expr, ExprKind};
+use super::settings::{EXTRA_HOST, SSH, ULIMIT};
+use crate::check::program::{self, Expr, ExprKind};
 use crate::environment::PathKind;
-use crate::plan::eval::{CachePlace, Value};
+use crate::plan::eval::{CachePlace, Value, WrittenTag};
 use crate::plan::families::key_text;
 use crate::plan::functions::slug;
 use crate::plan::rules::{is_platform, tag_problem};
-use crate::plan::trace::ImageTrace;
+use crate::plan::trace::{Base, ImageTrace};
 use crate::plan::{
-    Attest, Build, Cache, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag, errors,
+    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag,
+    errors,
 };
 use crate::source::Span;
 
@@ -33,10 +35,23 @@ impl<'a> Lowering<'a> {
         let name = format!("{}{}", image.name.value, key_text(key));
         let written = self.written_tags(attributes.get("tags"));
         let tags = push_tags(&written);
-        let spans = written.into_iter().map(|(tag, _, span)| (tag, span)).collect();
-        self.trace.borrow_mut().images.push(ImageTrace { item: image, tags: spans });
-        let cache = self.cache(image, key, &tags);
-        let build = self.build(image);
+        let from = self.caches(image, "from");
+        let to = self.caches(image, "to");
+        let (contexts, bases) = self.contexts(attributes.get("contexts"));
+        self.trace.borrow_mut().images.push(ImageTrace {
+            item: image,
+            key: key.to_vec(),
+            tags: written.iter().map(|one| (one.tag.clone(), one.span)).collect(),
+            written,
+            cache_from: cache_tags(&from),
+            cache_to: cache_tags(&to),
+            bases,
+        });
+        let cache = match image.attributes.block("cache") {
+            Some(_) => Cache::Explicit { from: sources(from), to: targets(to) },
+            None => self.automatic_cache(image, key, &tags),
+        };
+        let build = self.build(image, contexts);
         let builder = match self.optional(attributes.get("builder")) {
             Some(Value::Builder(id)) => Some(id),
             _ => None,
@@ -59,7 +74,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn build(&self, image: &program::Image) -> Build {
+    fn build(&self, image: &program::Image, contexts: IndexMap<String, Context>) -> Build {
         let attributes = &image.attributes;
         let (context, dockerfile) = self.files(image);
         Build {
@@ -71,16 +86,13 @@ impl<'a> Lowering<'a> {
             labels: self.string_map(attributes.get("labels")),
             annotations: self.string_map(attributes.get("annotations")),
             secrets: self.secrets(attributes.get("secrets")),
-            ssh: self.strings(attributes.get("ssh")),
-            contexts: self.contexts(attributes.get("contexts")),
+            ssh: self.checked_list(attributes.get("ssh"), &SSH),
+            contexts,
             platforms: self.platforms(attributes.get("platforms")),
             network: self.network(attributes.get("network")),
-            extra_hosts: self.string_map(attributes.get("extra_hosts")),
-            shm_size: match self.optional(attributes.get("shm_size")) {
-                Some(Value::Size(bytes)) => Some(bytes),
-                _ => None,
-            },
-            ulimits: self.string_map(attributes.get("ulimits")),
+            extra_hosts: self.checked_map(attributes.get("extra_hosts"), &EXTRA_HOST),
+            shm_size: self.shm_size(attributes.get("shm_size")),
+            ulimits: self.checked_map(attributes.get("ulimits"), &ULIMIT),
             pull: self.flag(attributes.get("pull")),
             no_cache: self.flag(attributes.get("no_cache")),
             no_cache_stages: self.strings(attributes.get("no_cache_stages")),
@@ -121,19 +133,47 @@ impl<'a> Lowering<'a> {
         (Context::Folder(context), file)
     }
 
-    fn contexts(&self, expr: Option<&Expr>) -> IndexMap<String, Context> {
-        let Some((expr, Value::Map(entries))) = expr.zip(self.optional(expr)) else { return IndexMap::new() };
-        let context = |(name, value)| {
-            let context = match value {
-                Value::Images(ids) => Context::Image(*ids.first()?),
-                Value::GitContext(url) => Context::Git(url),
-                Value::String(text) if text.contains("://") => Context::Reference(text),
-                Value::String(path) => Context::Folder(self.eval.path(&path, expr.span)),
-                _ => return None,
-            };
-            Some((name, context))
-        };
-        entries.into_iter().filter_map(context).collect()
+    /// The contexts by name, and those of them that are images of the program.
+    fn contexts(&self, expr: Option<&Expr>) -> (IndexMap<String, Context>, Vec<Base>) {
+        let mut contexts = IndexMap::new();
+        let mut bases: IndexMap<String, Base> = IndexMap::new();
+        // Part by part: a path is relative to the file in which it is written.
+        for part in expr.map(Expr::written).unwrap_or_default() {
+            let Some(Value::Map(entries)) = self.optional(Some(part)) else { continue };
+            for (name, value) in entries {
+                let span = entry_span(part, &name);
+                let context = match value {
+                    Value::Images(ids) => ids.first().map(|id| Context::Image(*id)),
+                    Value::GitContext(url) => Some(Context::Git(url)),
+                    Value::String(text) => Some(self.named_context(text, span)),
+                    _ => None,
+                };
+                let Some(context) = context else { continue };
+                match context {
+                    Context::Image(image) => bases.insert(name.clone(), Base { image, span }),
+                    _ => bases.shift_remove(&name),
+                };
+                contexts.insert(name, context);
+            }
+        }
+        (contexts, bases.into_values().collect())
+    }
+
+    /// A folder or a reference to an image of elsewhere.
+    fn named_context(&self, text: String, span: Span) -> Context {
+        if text.starts_with("docker-image://") {
+            return Context::Reference(text);
+        }
+        if text.contains("://") {
+            self.eval.report(errors::unknown_context(&text, span));
+            return Context::Reference(text);
+        }
+        let folder = self.eval.path(&text, span);
+        let kind = self.eval.inputs().environment.path_kind(&folder);
+        if kind != Some(PathKind::Folder) {
+            self.eval.report(errors::missing_context(&text, &folder, kind, span));
+        }
+        Context::Folder(folder)
     }
 
     fn secrets(&self, expr: Option<&Expr>) -> IndexMap<String, Secret> {
@@ -145,57 +185,38 @@ impl<'a> Lowering<'a> {
         entries.into_iter().filter_map(secret).collect()
     }
 
-    /// Tags, whether each varies from run to run, and where it is written.
-    fn written_tags(&self, expr: Option<&Expr>) -> Vec<(Tag, bool, Span)> {
+    fn written_tags(&self, expr: Option<&Expr>) -> Vec<WrittenTag> {
         let tag = |value| match value {
-            Value::Tag { tag, varies, span } => Some((tag, varies, span)),
+            Value::Tag { tag, varies, form, span } => Some(WrittenTag { tag, varies, form, span }),
             _ => None,
         };
         self.list(expr).into_iter().filter_map(tag).collect()
     }
 
-    fn cache(&self, image: &program::Image, key: &[Value], tags: &[PushTag]) -> Cache {
-        match (image.attributes.block("cache"), tags.first()) {
-            (Some(cache), _) => Cache::Explicit { from: self.cache_from(cache), to: self.cache_to(cache) },
-            (None, Some(first)) => {
-                let keys =
-                    key.iter().map(|value| format!("-{}", slug(&key_text(std::slice::from_ref(value)))));
-                let tag = format!("cache-{}{}", image.name.value, keys.collect::<String>());
-                if tag_problem(&tag).is_some() {
-                    self.eval.report(errors::long_cache_tag(&image.name, &tag));
-                }
-                Cache::Automatic(Tag { repository: first.tag.repository, tag })
-            }
-            (None, None) => Cache::Explicit { from: Vec::new(), to: Vec::new() },
+    /// Without a `cache` block: a tag of its own in the first repository that the image is tagged in.
+    fn automatic_cache(&self, image: &program::Image, key: &[Value], tags: &[PushTag]) -> Cache {
+        let Some(first) = tags.first() else {
+            return Cache::Explicit { from: Vec::new(), to: Vec::new() };
+        };
+        let keys = key.iter().map(|value| format!("-{}", slug(&key_text(std::slice::from_ref(value)))));
+        let tag = format!("cache-{}{}", image.name.value, keys.collect::<String>());
+        if tag_problem(&tag).is_some() {
+            self.eval.report(errors::long_cache_tag(&image.name, &tag));
         }
+        Cache::Automatic(Tag { repository: first.tag.repository, tag })
     }
 
-    fn cache_from(&self, cache: &Attributes) -> Vec<CacheSource> {
-        let source = |value| match value {
-            Value::Cache { place, .. } => match place {
-                CachePlace::Registry(tag) => Some(CacheSource::Registry(tag)),
-                CachePlace::Local(folder) => Some(CacheSource::Local(folder)),
-                CachePlace::Gha { scope } => Some(CacheSource::Gha { scope }),
-                CachePlace::S3(bucket) => Some(CacheSource::S3(bucket)),
-                CachePlace::Inline => None,
-            },
+    /// One list of the `cache` block.
+    fn caches(&self, image: &program::Image, name: &str) -> Vec<(CachePlace, CacheMode)> {
+        let list = image.attributes.block("cache").and_then(|cache| cache.get(name));
+        let cache = |value| match value {
+            Value::Cache { place, mode } => Some((place, mode)),
+            Value::Tag { tag, varies, form, span } => {
+                Some((CachePlace::Registry(WrittenTag { tag, varies, form, span }), CacheMode::Min))
+            }
             _ => None,
         };
-        self.list(cache.get("from")).into_iter().filter_map(source).collect()
-    }
-
-    fn cache_to(&self, cache: &Attributes) -> Vec<CacheTarget> {
-        let target = |value| match value {
-            Value::Cache { place, mode } => Some(match place {
-                CachePlace::Registry(tag) => CacheTarget::Registry { tag, mode },
-                CachePlace::Local(folder) => CacheTarget::Local { folder, mode },
-                CachePlace::Gha { scope } => CacheTarget::Gha { scope, mode },
-                CachePlace::S3(bucket) => CacheTarget::S3 { bucket, mode },
-                CachePlace::Inline => CacheTarget::Inline,
-            }),
-            _ => None,
-        };
-        self.list(cache.get("to")).into_iter().filter_map(target).collect()
+        self.list(list).into_iter().filter_map(cache).collect()
     }
 
     pub(super) fn platforms(&self, expr: Option<&Expr>) -> Vec<String> {
@@ -203,7 +224,7 @@ impl<'a> Lowering<'a> {
         for value in self.list(expr) {
             let (Value::String(platform), Some(expr)) = (value, expr) else { continue };
             if !is_platform(&platform) {
-                let span = item_span(expr, &platform).unwrap_or(expr.span);
+                let span = expr.item_written(|text| text == platform).unwrap_or(expr.span);
                 self.eval.report(errors::bad_platform(&platform, span));
             }
             platforms.push(platform);
@@ -239,17 +260,50 @@ impl<'a> Lowering<'a> {
 }
 
 /// Each tag once; one that is written in two ways is unique if one of them is.
-fn push_tags(written: &[(Tag, bool, Span)]) -> Vec<PushTag> {
+fn push_tags(written: &[WrittenTag]) -> Vec<PushTag> {
     let mut tags: IndexMap<&Tag, bool> = IndexMap::new();
-    for (tag, varies, _) in written {
-        *tags.entry(tag).or_insert(true) &= !varies;
+    for one in written {
+        *tags.entry(&one.tag).or_insert(true) &= !one.varies;
     }
     tags.into_iter().map(|(tag, moving)| PushTag { tag: tag.clone(), moving }).collect()
 }
 
-/// Where a text stands in a list that is written out.
-fn item_span(list: &Expr, text: &str) -> Option<Span> {
-    let ExprKind::List(items) = &list.kind else { return None };
-    let is_it = |item: &&Expr| crate::check::literal_text(item) == Some(text);
-    items.iter().find(is_it).map(|item| item.span)
+fn cache_tags(caches: &[(CachePlace, CacheMode)]) -> Vec<WrittenTag> {
+    let tag = |(place, _): &(CachePlace, CacheMode)| match place {
+        CachePlace::Registry(tag) => Some(tag.clone()),
+        _ => None,
+    };
+    caches.iter().filter_map(tag).collect()
+}
+
+fn sources(caches: Vec<(CachePlace, CacheMode)>) -> Vec<CacheSource> {
+    let source = |(place, _)| match place {
+        CachePlace::Registry(tag) => Some(CacheSource::Registry(tag.tag)),
+        CachePlace::Local(folder) => Some(CacheSource::Local(folder)),
+        CachePlace::Gha { scope } => Some(CacheSource::Gha { scope }),
+        CachePlace::S3(bucket) => Some(CacheSource::S3(bucket)),
+        // An inline cache is in an image, which is named by its tag.
+        CachePlace::Inline => None,
+    };
+    caches.into_iter().filter_map(source).collect()
+}
+
+fn targets(caches: Vec<(CachePlace, CacheMode)>) -> Vec<CacheTarget> {
+    let target = |(place, mode)| match place {
+        CachePlace::Registry(tag) => CacheTarget::Registry { tag: tag.tag, mode },
+        CachePlace::Local(folder) => CacheTarget::Local { folder, mode },
+        CachePlace::Gha { scope } => CacheTarget::Gha { scope, mode },
+        CachePlace::S3(bucket) => CacheTarget::S3 { bucket, mode },
+        CachePlace::Inline => CacheTarget::Inline,
+    };
+    caches.into_iter().map(target).collect()
+}
+
+/// Where the value of an entry stands, if the map is written out.
+pub(super) fn entry_span(map: &Expr, key: &str) -> Span {
+    let entry = |part: &Expr| match &part.kind {
+        ExprKind::Map(entries) => entries.get(key).map(|value| value.span),
+        _ => None,
+    };
+    map.written().into_iter().rev().find_map(entry).unwrap_or(map.span)
 }

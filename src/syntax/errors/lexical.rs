@@ -378,9 +378,16 @@ pub(in crate::syntax) fn mismatched_bracket(text: &str, opener: Span, closer: Sp
     .with_help(format!("close the `{open}` first"))
 }
 
-pub(in crate::syntax) fn stray_closer(closer: char, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::StrayCloser, format!("unexpected `{closer}`"), span, "nothing is open here")
-        .with_help("remove it, or remove an earlier bracket that closes too much")
+/// `early`: the line of an opener, and the closer in the middle of a later line that it was given.
+pub(in crate::syntax) fn stray_closer(closer: char, span: Span, early: Option<(usize, Span)>) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::new(Code::StrayCloser, format!("unexpected `{closer}`"), span, "nothing is open here");
+    match early {
+        Some((line, early)) => diagnostic
+            .with_label(early, format!("this closes the bracket of line {line}"))
+            .with_help("remove the earlier one, or add the bracket that it was meant to close"),
+        None => diagnostic.with_help("remove it, or remove an earlier bracket that closes too much"),
+    }
 }
 
 pub(in crate::syntax) fn merge_conflict(first: Span, last: Option<Span>) -> Diagnostic {
@@ -433,4 +440,31 @@ pub(in crate::syntax) fn missing_version(text: &str, first: Span) -> Diagnostic 
     )
     .with_help("write `cachelang 1` as the first line")
     .with_edit(Span::new(first.file, 0..0), format!("cachelang 1{newline}{newline}"))
+}
+
+/// `# cachelang: allow E0301`
+pub(in crate::syntax) fn error_allowed(code: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UselessAllow, format!("`{code}` cannot be allowed"), span, "only warnings can be")
+        .with_help("remove it from this comment, and fix what it is about")
+}
+
+/// `# cachelang: allow W9999`
+pub(in crate::syntax) fn unknown_allowed(written: &str, similar: Option<&str>, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UselessAllow,
+        format!("no warning has the code `{written}`"),
+        span,
+        "not a code of a warning",
+    );
+    match similar {
+        Some(similar) => diagnostic.with_help(format!("write `{similar}`")),
+        None => {
+            diagnostic.with_help("write the code as it stands in the message: `# cachelang: allow W0209`")
+        }
+    }
+}
+
+pub(in crate::syntax) fn empty_allow(span: Span) -> Diagnostic {
+    Diagnostic::new(Code::UselessAllow, "this comment allows nothing", span, "names no warning")
+        .with_help("name the warnings behind it: `# cachelang: allow W0209`")
 }

@@ -64,7 +64,8 @@ impl<'a> Lower<'a> {
             }
             Rule::string => {
                 if !is_map {
-                    self.report(errors::quoted_attribute(source.trim_matches('"'), span));
+                    let shown = self.short(span).unwrap_or("…");
+                    self.report(errors::quoted_attribute(shown.trim_matches('"'), span));
                 }
                 Some(Name::new(self.key_text(node.clone()), span))
             }

@@ -24,6 +24,8 @@ impl<'a> Lower<'a> {
                     let text = node.as_str();
                     match &layout {
                         Some(layout) => push_text(&mut parts, &layout.apply(text, index == 0, index == last)),
+                        // A line ends with `\n`, however the file is stored.
+                        None if multiline => push_text(&mut parts, &text.replace("\r\n", "\n")),
                         None => push_text(&mut parts, text),
                     }
                 }

@@ -43,7 +43,8 @@ impl Scanner<'_> {
     pub(super) fn begin_chunk_here(&mut self) {
         let item = self.is_item_start();
         if self.open.is_empty() {
-            if !item && self.continues_line() {
+            // With no item above there is nothing to go on with, and all text belongs to a chunk.
+            if !item && !self.result.chunks.is_empty() && self.continues_line() {
                 return;
             }
         } else if !item {
@@ -59,11 +60,14 @@ impl Scanner<'_> {
         self.result.chunks.push(Chunk { range: at..at, broken: false, indented: at > self.line_start });
     }
 
-    /// Whether the current line goes on with the value above: an operator at either end of the break.
+    /// Whether the current line goes on with the value above: an operator, `then` or `else` at either end of the break.
     fn continues_line(&self) -> bool {
         let before = self.text.get(..self.previous).unwrap_or_default();
         let after = self.rest();
-        ["??", "||", "&&", "==", "!=", "+", ",", "!"].iter().any(|operator| before.ends_with(operator))
+        let is_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let last_word = before.rsplit(|character| !is_word(character)).next().unwrap_or_default();
+        ["then", "else"].contains(&last_word)
+            || ["??", "||", "&&", "==", "!=", "+", ",", "!"].iter().any(|operator| before.ends_with(operator))
             || after.starts_with(['?', '|', '&', '+', '=', '!', '{', ',', '}', ')', ']', ':'])
             || ["then", "else"].contains(&self.word(self.at))
     }
@@ -71,11 +75,12 @@ impl Scanner<'_> {
     /// Whether an item begins here, even if brackets are open: a keyword in the first column and what follows it.
     pub(super) fn is_item_start(&self) -> bool {
         let keyword = self.word(self.at);
-        if self.at != self.line_start || !ITEM_KEYWORDS.contains(&keyword) {
-            return false;
-        }
         let rest = self.text.get(self.at + keyword.len()..).unwrap_or_default();
         let name = rest.trim_start_matches([' ', '\t']);
+        let is_keyword = ITEM_KEYWORDS.contains(&keyword) || (keyword == "include" && name.starts_with('"'));
+        if self.at != self.line_start || !is_keyword {
+            return false;
+        }
         rest.starts_with([' ', '\t'])
             && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '"')
     }

@@ -1,0 +1,121 @@
+//! The values of expressions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{Bucket, BuilderId, CacheMode, ImageId, RegistryId, RepositoryId, Tag, functions};
+use crate::check::program::SecretId;
+use crate::check::types::Type;
+use crate::source::Span;
+
+/// A value of the language.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    /// Of a `T?` that has none; an attribute with it is absent.
+    Unset,
+    String(String),
+    Int(i64),
+    Bool(bool),
+    Duration(Duration),
+    Size(u64),
+    List(Vec<Value>),
+    Map(IndexMap<String, Value>),
+    Secret(SecretId),
+    Registry(RegistryId),
+    Repository(RepositoryId),
+    /// See [`WrittenTag`].
+    Tag {
+        tag: Tag,
+        varies: bool,
+        form: TagForm,
+        span: Span,
+    },
+    /// Resolved, so that a family is several.
+    Images(Vec<ImageId>),
+    Builder(BuilderId),
+    /// The URL of a repository.
+    GitContext(String),
+    Cache {
+        place: CachePlace,
+        mode: CacheMode,
+    },
+    /// Was reported.
+    Error,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum CachePlace {
+    Inline,
+    Registry(WrittenTag),
+    Local(PathBuf),
+    Gha { scope: Option<String> },
+    S3(Bucket),
+}
+
+/// A tag and what is known of its text besides this run's.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct WrittenTag {
+    pub(super) tag: Tag,
+    /// Its text can be another one in another run.
+    pub(super) varies: bool,
+    pub(super) form: TagForm,
+    /// Where it is written.
+    pub(super) span: Span,
+}
+
+/// Which texts a tag can have in other runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum TagForm {
+    /// The one that it has.
+    Fixed,
+    /// Any that starts and ends like this.
+    Around(String, String),
+    /// The id of a commit, a hash or a time: never a word that people write.
+    Unique,
+    Any,
+}
+
+impl TagForm {
+    /// Whether some other run may give a tag this text.
+    pub(super) fn can_be(&self, text: &str) -> bool {
+        match self {
+            TagForm::Fixed => false,
+            TagForm::Around(start, end) => {
+                text.len() >= start.len() + end.len()
+                    && text.starts_with(start.as_str())
+                    && text.ends_with(end.as_str())
+            }
+            TagForm::Unique => text.len() >= 7 && text.chars().all(|one| one.is_ascii_hexdigit()),
+            TagForm::Any => true,
+        }
+    }
+}
+
+/// A value as a plan shows it, if it is a simple one.
+pub(super) fn shown(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Duration(duration) => Some(functions::duration_text(*duration)),
+        Value::List(items) => Some(items.iter().filter_map(shown).collect::<Vec<_>>().join(",")),
+        _ => None,
+    }
+}
+
+/// A param's value from the command line.
+pub(super) fn parse(text: &str, ty: &Type) -> Option<Value> {
+    match ty {
+        Type::String => Some(Value::String(text.to_owned())),
+        Type::Int => text.parse().ok().map(Value::Int),
+        Type::Bool => text.parse().ok().map(Value::Bool),
+        Type::Duration => functions::duration(text).map(Value::Duration),
+        Type::List(_) => {
+            let items = text.split(',').filter(|item| !item.is_empty());
+            Some(Value::List(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
+        _ => None,
+    }
+}
