@@ -19,19 +19,18 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
-#[allow(unused_imports, reason = "`plan` does not use them yet")]
 pub(crate) use self::{
     args::{Arg, is_predefined_arg},
-    uses::Uses,
+    uses::{BrokenFrom, Uses},
 };
 
 /// A Dockerfile with at least one stage.
 #[derive(Debug)]
 pub(crate) struct Dockerfile {
-    /// The image of `# syntax=`.
-    pub(crate) frontend: Option<String>,
     /// The arguments in front of the first `FROM`.
     pub(crate) args: Vec<Arg>,
     pub(crate) stages: Vec<Stage>,
@@ -49,8 +48,6 @@ pub(crate) struct Stage {
     pub(crate) body: Body,
     /// What `ONBUILD` adds to the stages, here or in other Dockerfiles, that are based on this one.
     pub(crate) onbuild: Option<Body>,
-    /// The `FROM` instruction.
-    pub(crate) span: Span,
 }
 
 /// What the instructions of a stage ask for, in file order.
@@ -62,6 +59,8 @@ pub(crate) struct Body {
     /// `RUN --mount=from=`: a stage's name, an image or a named context.
     pub(crate) mounts_from: Vec<Spanned<String>>,
     pub(crate) secrets: Vec<HostMount>,
+    /// Whether a secret is mounted whose id only the build knows.
+    pub(crate) has_unknown_secret: bool,
     pub(crate) ssh: Vec<HostMount>,
 }
 
@@ -81,6 +80,18 @@ pub(crate) struct Unreadable {
     pub(crate) span: Span,
     /// What is wrong, as a lower-case phrase.
     pub(crate) words: String,
+}
+
+/// The image of `# syntax=`, also of a text that is no Dockerfile.
+pub(crate) fn frontend(text: &str) -> Option<&str> {
+    directives::Directives::of(text).syntax
+}
+
+/// Whether a frontend is Docker's own: others have rules of their own.
+pub(crate) fn is_docker_frontend(image: &str) -> bool {
+    let image = image.strip_prefix("docker.io/").unwrap_or(image);
+    let name = image.split([':', '@']).next().unwrap_or_default();
+    matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream")
 }
 
 /// Reads a Dockerfile.
@@ -110,8 +121,19 @@ impl Dockerfile {
     ///
     /// An image that a stage is based on may declare more, with `ONBUILD ARG`.
     pub(crate) fn declared_args(&self) -> impl Iterator<Item = &Arg> {
-        let bodies = self.stages.iter().flat_map(|stage| std::iter::once(&stage.body).chain(&stage.onbuild));
-        self.args.iter().chain(bodies.flat_map(|body| &body.args))
+        self.args.iter().chain(self.bodies().flat_map(|body| &body.args))
+    }
+
+    /// The ids of the secrets that any stage mounts; `None` if only the build knows them all.
+    pub(crate) fn secret_ids(&self) -> Option<HashSet<&str>> {
+        if self.bodies().any(|body| body.has_unknown_secret) {
+            return None;
+        }
+        Some(self.bodies().flat_map(|body| &body.secrets).map(|mount| mount.id.as_str()).collect())
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = &Body> {
+        self.stages.iter().flat_map(|stage| std::iter::once(&stage.body).chain(&stage.onbuild))
     }
 }
 

@@ -54,15 +54,15 @@ pub enum PathKind {
 /// A field of `git`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GitFact {
-    /// The id of the commit.
+    /// The id of the commit that is checked out.
     Commit,
-    /// Its first seven characters.
+    /// Its first seven digits, always seven: the length that `git` shows grows with the repository.
     Short,
-    /// The branch; unset when none is checked out.
+    /// The branch that is checked out, also before its first commit; unset when there is none.
     Branch,
-    /// The tag that points at the commit.
+    /// A tag of this very commit, annotated or not. Of several the one with the highest version.
     Tag,
-    /// Whether tracked files were changed.
+    /// `true` if a tracked file was changed or staged, else `false`. Untracked files do not count.
     Dirty,
     /// The URL of `origin`, without credentials.
     Remote,

@@ -16,30 +16,7 @@ use std::sync::OnceLock;
 
 use gix::url::Scheme;
 
-/// What can be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum GitFact {
-    /// The id of the commit that is checked out.
-    Commit,
-    /// Its first seven digits, always seven: the length that `git` shows grows with the repository.
-    Short,
-    /// The branch that is checked out, also before its first commit.
-    Branch,
-    /// A tag of this very commit, annotated or not. Of several the one with the highest version.
-    Tag,
-    /// `true` if a tracked file was changed or staged, else `false`. Untracked files do not count.
-    Dirty,
-    /// The URL of `origin`, without credentials.
-    Remote,
-}
-
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fact {
-    pub(crate) value: String,
-    /// Where it was read: `.git/HEAD`, `GITHUB_SHA`.
-    pub(crate) source: &'static str,
-}
+use crate::environment::{Fact, GitFact};
 
 /// The repository that a folder is in. It is opened, and each fact looked up, when it is first asked for.
 #[derive(Debug)]
@@ -95,15 +72,19 @@ impl Repository {
     }
 }
 
+fn fact(value: String, source: &str) -> Fact {
+    Fact { value, source: source.to_owned() }
+}
+
 fn head(repository: &gix::Repository) -> Option<Fact> {
     let id = repository.head_id().ok()?;
-    Some(Fact { value: id.to_hex().to_string(), source: ".git/HEAD" })
+    Some(fact(id.to_hex().to_string(), ".git/HEAD"))
 }
 
 fn branch(repository: &gix::Repository) -> Option<Fact> {
     let name = repository.head_name().ok()??;
     let name = std::str::from_utf8(name.as_bstr()).ok()?.strip_prefix("refs/heads/")?;
-    Some(Fact { value: name.to_owned(), source: ".git/HEAD" })
+    Some(fact(name.to_owned(), ".git/HEAD"))
 }
 
 fn tag(repository: &gix::Repository) -> Option<Fact> {
@@ -117,7 +98,7 @@ fn tag(repository: &gix::Repository) -> Option<Fact> {
         (commit == head).then_some(name)
     });
     let value = names.max_by(|one, other| by_version(one, other))?;
-    Some(Fact { value, source: ".git/refs/tags" })
+    Some(fact(value, ".git/refs/tags"))
 }
 
 fn dirty(repository: &gix::Repository) -> Option<Fact> {
@@ -130,13 +111,13 @@ fn dirty(repository: &gix::Repository) -> Option<Fact> {
         .tree_index_track_renames(gix::status::tree_index::TrackRenames::Disabled);
     // Not `is_dirty()`: to it a file that cannot be read is unchanged.
     let change = status.into_iter(None).ok()?.next().transpose().ok()?;
-    Some(Fact { value: change.is_some().to_string(), source: "the working tree" })
+    Some(fact(change.is_some().to_string(), "the working tree"))
 }
 
 fn remote(repository: &gix::Repository) -> Option<Fact> {
     let remote = repository.try_find_remote("origin")?.ok()?;
     let value = without_credentials(remote.url(gix::remote::Direction::Fetch)?)?;
-    Some(Fact { value, source: ".git/config" })
+    Some(fact(value, ".git/config"))
 }
 
 /// The URL without what may be a secret; `None` for a form of which this is not known.

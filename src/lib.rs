@@ -35,10 +35,8 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diag;
-#[allow(dead_code, reason = "`plan` does not use it yet")]
 mod dockerfile;
 pub mod environment;
-#[allow(dead_code, reason = "`plan` does not use it yet")]
 mod git;
 pub mod host;
 pub mod include;

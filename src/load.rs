@@ -1,9 +1,12 @@
 //! Finds a `.cachefile` and reads it into a [`SourceMap`].
 
+use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::environment::{Environment, Fact, GitFact, PathKind};
+use crate::git::Repository;
 use crate::source::{FileId, SourceMap};
 
 /// The name of the file that describes a pipeline.
@@ -112,8 +115,24 @@ fn read_folder(path: &Path) -> io::Result<std::fs::ReadDir> {
 }
 
 /// The environment and the file system of this process.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ProcessEnvironment;
+#[derive(Debug, Default)]
+pub struct ProcessEnvironment {
+    /// By a folder inside; each is opened once.
+    repositories: Mutex<HashMap<PathBuf, Arc<Repository>>>,
+}
+
+impl ProcessEnvironment {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn repository(&self, folder: &Path) -> Arc<Repository> {
+        // Nothing panics while it is locked, and the map is whole at all times.
+        let mut repositories = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = || Arc::new(Repository::of(folder));
+        Arc::clone(repositories.entry(folder.to_owned()).or_insert_with(opened))
+    }
+}
 
 impl Environment for ProcessEnvironment {
     #[expect(clippy::disallowed_methods, reason = "the one place where `env(…)` is read")]
@@ -154,8 +173,8 @@ impl Environment for ProcessEnvironment {
         Ok(files)
     }
 
-    fn git(&self, _folder: &Path, _fact: GitFact) -> Option<Fact> {
-        None
+    fn git(&self, folder: &Path, fact: GitFact) -> Option<Fact> {
+        self.repository(folder).fact(fact, &|name| self.var(name))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A plan can be printed and compared. It holds no expression and no secret value: what is known only during the
 //! run (the digest of a pushed image) is a [`TextPiece`], a secret is its name and where it is read.
 
+mod dockerfiles;
 mod errors;
 mod eval;
 mod families;
@@ -33,6 +34,7 @@ use serde::Serialize;
 use crate::check::Program as CheckedProgram;
 use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
+use crate::source::SourceMap;
 
 pub use functions::duration_text;
 pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
@@ -46,15 +48,18 @@ pub struct Inputs<'a> {
     pub environment: &'a dyn Environment,
 }
 
-/// Evaluates a program that was checked without errors.
+/// Evaluates a program that was checked without errors. Warnings that a comment allows are left out. The Dockerfiles of its images join `sources`, so that messages
+/// can show them.
 ///
 /// # Errors
 /// `Err` holds what was found when any of it is an error; `Ok` has the warnings.
 pub fn plan(
+    sources: &mut SourceMap,
     program: &CheckedProgram,
     inputs: &Inputs<'_>,
 ) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let (plan, mut diagnostics) = lower::lower(program, inputs);
+    let (plan, mut diagnostics) = lower::lower(sources, program, inputs);
+    program.allows.apply(sources, &mut diagnostics);
     crate::diag::sort(&mut diagnostics);
     if has_errors(&diagnostics) { Err(diagnostics) } else { Ok((plan, diagnostics)) }
 }

@@ -11,7 +11,6 @@ use super::load::{self, Checked, FileArgs, show_diagnostics};
 use super::plan::{Layout, Page, Paint};
 use super::say::print;
 use crate::diag::has_errors;
-use crate::load::ProcessEnvironment;
 use crate::plan::{Input, Inputs};
 use crate::source::Span;
 use crate::syntax::ast::{self, Attribute, Binder, Entry, ItemKind, Name, TypeName, WaveEntry};
@@ -90,7 +89,7 @@ struct Lister<'a> {
 
 impl<'a> Lister<'a> {
     fn new(pipeline: &'a Checked, is_wrong: bool) -> Self {
-        let inputs = Inputs { params: &pipeline.params, environment: &ProcessEnvironment };
+        let inputs = Inputs { params: &pipeline.params, environment: &pipeline.environment };
         // Only a program without errors can be evaluated.
         let inputs = if is_wrong { Vec::new() } else { crate::plan::inputs(&pipeline.program, &inputs) };
         Self { pipeline, inputs }

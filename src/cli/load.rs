@@ -83,6 +83,7 @@ impl Entry {
 /// A pipeline as far as it could be read and checked.
 pub(super) struct Checked {
     pub(super) entry: Entry,
+    pub(super) environment: ProcessEnvironment,
     pub(super) sources: SourceMap,
     /// The file that the entry names.
     pub(super) file: FileId,
@@ -141,7 +142,8 @@ pub(super) fn check_again(checked: Checked, text: &str, args: &InputArgs) -> Res
 }
 
 fn examine(entry: Entry, mut sources: SourceMap, file: FileId, args: &InputArgs) -> Result<Checked, u8> {
-    let (files, found) = include::parse(&mut sources, file, &ProcessEnvironment);
+    let environment = ProcessEnvironment::new();
+    let (files, found) = include::parse(&mut sources, file, &environment);
     let (program, diagnostics) = crate::check_parsed(&sources, &files, found);
     let params: IndexMap<_, _> = args.params.iter().cloned().collect();
     if let Some((name, similar)) = plan::unknown_params(&program, &params).into_iter().next() {
@@ -153,15 +155,15 @@ fn examine(entry: Entry, mut sources: SourceMap, file: FileId, args: &InputArgs)
         }
         return Err(WRONG);
     }
-    Ok(Checked { entry, sources, file, files, program, diagnostics, params })
+    Ok(Checked { entry, environment, sources, file, files, program, diagnostics, params })
 }
 
 /// Plans what was checked without errors.
 pub(super) fn plan(mut checked: Checked, params: Params) -> Loaded {
     let mut plan = None;
     if !has_errors(&checked.diagnostics) {
-        let inputs = Inputs { params: &checked.params, environment: &ProcessEnvironment };
-        let found = match plan::plan(&checked.program, &inputs) {
+        let inputs = Inputs { params: &checked.params, environment: &checked.environment };
+        let found = match plan::plan(&mut checked.sources, &checked.program, &inputs) {
             Ok((done, warnings)) => {
                 plan = Some(done);
                 warnings
@@ -169,7 +171,6 @@ pub(super) fn plan(mut checked: Checked, params: Params) -> Loaded {
             Err(found) => found,
         };
         checked.diagnostics.extend(found);
-        checked.program.allows.apply(&checked.sources, &mut checked.diagnostics);
         if params == Params::Optional {
             checked.diagnostics.retain(|one| one.code != Code::MissingParamValue);
         }

@@ -73,9 +73,10 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
 
 /// The Docker Engine that `DOCKER_HOST` names, else the local one.
 fn engine_address() -> Result<Address, String> {
-    let Some(text) = ProcessEnvironment.var("DOCKER_HOST") else { return Ok(Address::default()) };
+    let environment = ProcessEnvironment::new();
+    let Some(text) = environment.var("DOCKER_HOST") else { return Ok(Address::default()) };
     let address = text.parse().map_err(|error| format!("DOCKER_HOST: {error}"))?;
-    if matches!(address, Address::Tcp(_)) && ProcessEnvironment.var("DOCKER_TLS_VERIFY").is_some() {
+    if matches!(address, Address::Tcp(_)) && environment.var("DOCKER_TLS_VERIFY").is_some() {
         return Err("DOCKER_TLS_VERIFY is set, and engines over TLS are not supported yet".to_owned());
     }
     Ok(address)

@@ -11,6 +11,8 @@ pub(super) enum Need {
         id: String,
         required: bool,
     },
+    /// A secret whose id only the build knows.
+    SomeSecret,
     Ssh {
         id: String,
         required: bool,
@@ -47,7 +49,7 @@ pub(super) fn need(mount: &str) -> Option<Need> {
         "secret" => {
             let base = |target: String| target.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
             let id = given(source).or(given(id)).or_else(|| base(given(target)?))?;
-            Some(Need::Secret { id: known(id)?, required })
+            Some(known(id).map_or(Need::SomeSecret, |id| Need::Secret { id, required }))
         }
         "ssh" => Some(Need::Ssh { id: known(given(id).unwrap_or_else(|| "default".to_owned()))?, required }),
         _ => None,
@@ -97,7 +99,7 @@ mod tests {
             ("type=secret,dst=/root/.npmrc/", secret(".npmrc", false)),
             ("type=secret,source=a", secret("a", false)),
             ("type=secret,\"id=a,b\"", secret("a,b", false)),
-            ("type=secret,id=$X", None),
+            ("type=secret,id=$X", Some(Need::SomeSecret)),
             ("type=secret", None),
             ("type=ssh", ssh("default", false)),
             ("type=ssh,id=git,required=true", ssh("git", true)),

@@ -11,7 +11,7 @@ use crate::source::{FileId, Span, Spanned};
 const MAX_WORDS: usize = 120;
 
 pub(super) fn read(file: FileId, text: &str) -> Result<Dockerfile, Unreadable> {
-    let Directives { syntax, escape } = Directives::of(text);
+    let escape = Directives::of(text).escape;
     let reader = Reader { file, text, escape };
     let blanked = heredoc::blank_out(text, escape).map_err(|found| Unreadable {
         span: reader.span(found.instruction),
@@ -21,8 +21,7 @@ pub(super) fn read(file: FileId, text: &str) -> Result<Dockerfile, Unreadable> {
     if text.starts_with('\u{feff}') {
         return Err(reader.unreadable(0, "two byte order marks"));
     }
-    let mut dockerfile =
-        Dockerfile { frontend: syntax.map(str::to_owned), args: Vec::new(), stages: Vec::new(), escape };
+    let mut dockerfile = Dockerfile { args: Vec::new(), stages: Vec::new(), escape };
     let instructions = parse_dockerfile::parse_iter(&blanked).map_err(|error| reader.error(&error))?;
     for instruction in instructions {
         reader.add(&instruction.map_err(|error| reader.error(&error))?, &mut dockerfile);
@@ -41,7 +40,6 @@ impl Reader<'_> {
         match (instruction, dockerfile.stages.last_mut()) {
             (Instruction::From(from), _) => {
                 let platform = from.options.iter().find(|flag| flag.name.value == "platform");
-                let end = from.as_.as_ref().map_or(from.image.span.end, |(_, name)| name.span.end);
                 let name = from.as_.as_ref().filter(|(_, name)| !name.value.is_empty());
                 dockerfile.stages.push(Stage {
                     name: name.map(|(_, name)| self.spanned(name)),
@@ -49,7 +47,6 @@ impl Reader<'_> {
                     platform: platform.and_then(|flag| flag.value.as_ref()).map(|value| self.spanned(value)),
                     body: Body::default(),
                     onbuild: None,
-                    span: self.span(from.from.span.start..end),
                 });
             }
             (Instruction::Arg(arg), None) => dockerfile.args.extend(self.args(&arg.arguments)),
@@ -92,6 +89,7 @@ impl Reader<'_> {
                 let span = self.field(mount, "id=", &id);
                 body.secrets.push(HostMount { id, required, span });
             }
+            Some(Need::SomeSecret) => body.has_unknown_secret = true,
             Some(Need::Ssh { id, required }) => {
                 let span = self.field(mount, "id=", &id);
                 body.ssh.push(HostMount { id, required, span });

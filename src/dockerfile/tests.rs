@@ -55,13 +55,13 @@ fn shown(text: &str) -> String {
                 let lines = lines.chain(mounts("secret", &body.secrets)).chain(mounts("ssh", &body.ssh));
                 lines.for_each(|line| _ = writeln!(shown, "{indent}{line}"));
             };
-            dockerfile.frontend.iter().for_each(|image| _ = writeln!(shown, "frontend {image}"));
+            frontend(text).iter().for_each(|image| _ = writeln!(shown, "frontend {image}"));
             dockerfile.args.iter().map(arg).for_each(|line| _ = writeln!(shown, "{line}"));
             for stage in &dockerfile.stages {
                 _ = write!(shown, "stage {}", spanned(&stage.from));
                 stage.name.iter().for_each(|name| _ = write!(shown, " as {}", spanned(name)));
                 stage.platform.iter().for_each(|platform| _ = write!(shown, " on {}", spanned(platform)));
-                _ = writeln!(shown, " in {}", at(stage.span));
+                shown.push('\n');
                 body(&mut shown, "  ", &stage.body);
                 stage.onbuild.iter().for_each(|onbuild| body(&mut shown, "  onbuild ", onbuild));
             }
@@ -100,7 +100,7 @@ cmd ["/a"]
             arg VERSION @ "VERSION" = "3.20"
             arg REGISTRY @ "REGISTRY" = "-"
             arg FLAVOR @ "FLAVOR" = "\"a b\""
-            stage ${REGISTRY}golang:${VERSION} @ "${REGISTRY}golang:${VERSION}" as Build @ "Build" on $BUILDPLATFORM @ "$BUILDPLATFORM" in "FROM --platform=$BUILDPLATFORM ${REGISTRY}golang:${VERSION} AS Build"
+            stage ${REGISTRY}golang:${VERSION} @ "${REGISTRY}golang:${VERSION}" as Build @ "Build" on $BUILDPLATFORM @ "$BUILDPLATFORM"
               arg TARGETARCH @ "TARGETARCH" = "-"
               arg VERSION @ "VERSION" = "-"
               copy tools @ "tools"
@@ -110,7 +110,7 @@ cmd ["/a"]
               ssh git required @ "git"
               onbuild arg LATER @ "LATER" = "1"
               onbuild copy build @ "build"
-            stage scratch @ "scratch" in "from scratch"
+            stage scratch @ "scratch"
               copy 0 @ "0"
         "#]],
     );
@@ -122,7 +122,7 @@ fn lines() {
     show(
         "  # a comment\n\tFROM \\\n# FROM b\n\n  alp\\\nine \\\n  AS x\nARG A=1 \\\n  # é comment\n  B='x \\\n y' \\\n # B C\n C\n# COPY --from=no a b\nRUN a && \\\n   # b\n   COPY --from=no\nCOPY --from=y \\\n a b\n",
         &expect![[r#"
-            stage alpine @ "alp\\\nine" as x @ "x" in "FROM \\\n# FROM b\n\n  alp\\\nine \\\n  AS x"
+            stage alpine @ "alp\\\nine" as x @ "x"
               arg A @ "A" = "1"
               arg B @ "B" = "'x  y'"
               arg C @ "C" = "-"
@@ -133,17 +133,17 @@ fn lines() {
     show(
         "\u{feff}FROM a\r\nRUN a \\\r\n  b\r\nCOPY --from=b \\\r\n c d",
         &expect![[r#"
-        stage a @ "a" in "FROM a"
-          copy b @ "b"
-    "#]],
+            stage a @ "a"
+              copy b @ "b"
+        "#]],
     );
     // Another escape character.
     show(
         "# escape=`\nFROM a\nRUN dir c:\\\nCOPY --from=b `\n c d\n",
         &expect![[r#"
-        stage a @ "a" in "FROM a"
-          copy b @ "b"
-    "#]],
+            stage a @ "a"
+              copy b @ "b"
+        "#]],
     );
 }
 
@@ -152,7 +152,7 @@ fn heredocs_hold_no_instructions() {
     show(
         "FROM a\nRUN <<A\nCOPY --from=no a b\nA\nRUN cat <<-'B' > /x && cat <<C\n\t\tFROM é\n\tB\nFROM no\nC\nCOPY <<D --from=no /x\nFROM no\nD\nRUN --mount=type=secret,id=yes cat <<E\nRUN --mount=type=secret,id=no\nE\nRUN [\"<<F\"]\nONBUILD RUN cat <<G\nFROM no\nG\nCOPY --from=yes a b\n",
         &expect![[r#"
-            stage a @ "a" in "FROM a"
+            stage a @ "a"
               copy yes @ "yes"
               secret yes @ "yes"
         "#]],
@@ -276,15 +276,25 @@ fn uses(text: &str, target: Option<&str>, args: &[(&str, &str)], contexts: &[&st
     let uses = dockerfile.uses(target, &args, contexts);
     let mut shown = format!("stages {:?}\n", uses.stages);
     for base in &uses.bases {
-        _ = writeln!(shown, "  base {} @ {}", base.value, sources.slice(base.span));
+        let platform = if base.has_platform { " for a platform of its own" } else { "" };
+        _ = writeln!(shown, "  base {} @ {}{platform}", base.image.value, sources.slice(base.image.span));
+    }
+    if !uses.beside.is_empty() {
+        _ = writeln!(shown, "  beside {:?}", uses.beside);
+    }
+    if uses.has_unknown_base {
+        shown += "  an unknown base\n";
     }
     let mounts = |mounts: &[&HostMount]| mounts.iter().map(|mount| mount.id.clone()).collect();
-    let unset = uses.unset_args.iter().map(|arg| arg.name.value.clone()).collect();
+    let broken = |broken: &BrokenFrom<'_>| {
+        let names: Vec<_> = broken.args.iter().map(|arg| arg.name.value.as_str()).collect();
+        format!("{}: {}", sources.slice(broken.from), names.join(" "))
+    };
     for (word, names) in [
         ("contexts", uses.contexts.iter().cloned().collect()),
         ("secrets", mounts(&uses.secrets)),
         ("ssh", mounts(&uses.ssh)),
-        ("unset", unset),
+        ("broken", uses.broken_froms.iter().map(broken).collect()),
     ] {
         let names: Vec<String> = names;
         if !names.is_empty() {
@@ -320,7 +330,6 @@ fn what_a_target_uses() {
           base trigger @ trigger
           base tools:1 @ tools:1
           secrets deps
-          unset TRIGGERED
         Some("test") [("BASE", "debian:${VERSION}")] []
         stages [0, 1, 2, 3, 5]
           base golang:1 @ golang:$VERSION
@@ -328,18 +337,18 @@ fn what_a_target_uses() {
           base tools:1 @ tools:1
           base debian:${VERSION} @ $BASE
           base image-none @ image-${UNSET:-none}
+          beside [0, 1, 2, 5]
           secrets deps
           ssh default
-          unset UNSET TRIGGERED COMMIT
         Some("engine") [] []
         stages [4]
+          an unknown base
         Some("engine") [("TARGETARCH", "arm64")] []
         stages [4]
           base image-arm64 @ image-$TARGETARCH
         Some("late") [] []
         stages [5]
           base image-none @ image-${UNSET:-none}
-          unset UNSET
         Some("late") [("UNSET", "one")] []
         stages [5]
           base image-one @ image-${UNSET:-none}
@@ -361,10 +370,10 @@ fn named_contexts() {
           base trigger @ trigger
           base tools:1 @ tools:1
           base image-none @ image-${UNSET:-none}
+          beside [0, 1, 5]
           contexts alpine:1 docs
           secrets deps
           ssh default
-          unset UNSET TRIGGERED COMMIT
         None [] ["nginx"]
         stages [7]
           contexts nginx
@@ -387,6 +396,73 @@ fn later_stages_of_a_name_and_circles() {
 }
 
 #[test]
+fn empty_values_that_break_a_from() {
+    let text = "ARG A\nARG B=$A\nARG C\nFROM $A AS all\nFROM x:$A AS tag\nFROM ${A:-x} AS default\nFROM ${A}x AS prefix\n\
+                FROM x:${C}-$A AS two\nFROM x:$B AS through\nFROM --platform=$A x AS platform\nFROM $UNDECLARED AS other\n";
+    let mut shown = String::new();
+    for target in ["all", "tag", "default", "prefix", "two", "through", "platform", "other"] {
+        shown += &uses(text, Some(target), &[("UNUSED", "x")], &[]);
+    }
+    shown += &uses(text, Some("two"), &[("C", "1")], &[]);
+    shown += &uses(text, Some("tag"), &[("A", "1")], &[]);
+    expect![[r#"
+        stages [0]
+          an unknown base
+          broken $A: A
+        stages [1]
+          base x: @ x:$A
+          broken x:$A: A
+        stages [2]
+          base x @ ${A:-x}
+        stages [3]
+          base x @ ${A}x
+        stages [4]
+          base x:- @ x:${C}-$A
+          broken x:${C}-$A: C A
+        stages [5]
+          base x: @ x:$B
+        stages [6]
+          base x @ x for a platform of its own
+          broken $A: A
+        stages [7]
+          an unknown base
+        stages [4]
+          base x:1- @ x:${C}-$A
+          broken x:${C}-$A: A
+        stages [1]
+          base x:1 @ x:$A
+    "#]]
+    .assert_eq(&shown);
+}
+
+#[test]
+fn secrets_and_frontends() {
+    let ids = |text: &str| {
+        let (_, dockerfile) = readable(text);
+        let mut ids: Option<Vec<_>> =
+            dockerfile.secret_ids().map(|ids| ids.into_iter().map(str::to_owned).collect());
+        if let Some(ids) = &mut ids {
+            ids.sort();
+        }
+        ids
+    };
+    let mount = |id: &str| {
+        format!("FROM a\nRUN --mount=type=secret,id=x y\nFROM b\nONBUILD RUN --mount=type=secret,id={id} y\n")
+    };
+    assert_eq!(ids(&mount("z")), Some(vec!["x".to_owned(), "z".to_owned()]));
+    assert_eq!(ids(&mount("$Z")), None);
+    for (line, expected) in [
+        ("", true),
+        ("# syntax=docker/dockerfile:1\n", true),
+        ("# syntax=docker.io/docker/dockerfile@sha256:a\n", true),
+        ("# syntax=example.com/mine\n", false),
+    ] {
+        let text = format!("{line}FROM a\n");
+        assert_eq!(frontend(&text).is_none_or(is_docker_frontend), expected, "{line}");
+    }
+}
+
+#[test]
 fn declared_names() {
     let (_, dockerfile) = readable(STAGES);
     let args: Vec<_> = dockerfile.declared_args().map(|arg| arg.name.value.as_str()).collect();
@@ -404,14 +480,15 @@ fn survive(text: &str) {
         Ok(dockerfile) => {
             dockerfile.declared_args().for_each(|arg| check(arg.name.span));
             for (index, stage) in dockerfile.stages.iter().enumerate().take(8) {
-                [stage.span, stage.from.span].into_iter().for_each(check);
+                check(stage.from.span);
                 let words = stage.name.iter().chain(&stage.platform);
                 let bodies = std::iter::once(&stage.body).chain(&stage.onbuild);
                 let words =
                     words.chain(bodies.flat_map(|body| body.copies_from.iter().chain(&body.mounts_from)));
                 words.for_each(|word| check(word.span));
                 let uses = dockerfile.uses(index, &IndexMap::new(), &["a"]);
-                uses.bases.iter().for_each(|base| check(base.span));
+                uses.bases.iter().for_each(|base| check(base.image.span));
+                uses.broken_froms.iter().for_each(|broken| check(broken.from));
                 uses.secrets.iter().chain(&uses.ssh).for_each(|mount| check(mount.span));
             }
         }

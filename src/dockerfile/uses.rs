@@ -10,23 +10,42 @@ use indexmap::IndexMap;
 use super::args::{Arg, is_automatic_arg, is_predefined_arg};
 use super::expand::{Variable, expand};
 use super::{Dockerfile, HostMount, Stage};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 
 /// What a build of one target uses. All lists but `contexts` are in file order.
 #[derive(Debug, Default)]
 pub(crate) struct Uses<'a> {
     /// The indices of the stages that are executed.
     pub(crate) stages: Vec<usize>,
+    /// Those of them whose layers the result does not have: what it copies or mounts from.
+    pub(crate) beside: Vec<usize>,
     /// References to images outside of the file, with values for their variables. Those that cannot be known are not
     /// here; an image that is used twice is here twice.
-    pub(crate) bases: Vec<Spanned<String>>,
+    pub(crate) bases: Vec<Base>,
+    /// Whether a `FROM` names something that only the engine knows.
+    pub(crate) has_unknown_base: bool,
     /// The named contexts that stand for an image or a stage, as they were given.
     pub(crate) contexts: BTreeSet<String>,
     pub(crate) secrets: Vec<&'a HostMount>,
     pub(crate) ssh: Vec<&'a HostMount>,
-    /// Arguments without a default or a value, each name once: those that an executed stage declares (its `RUN`s see
-    /// them), and the global ones that its `FROM` names. They are empty, which may be meant: `${X:-default}`.
-    pub(crate) unset_args: Vec<&'a Arg>,
+    pub(crate) broken_froms: Vec<BrokenFrom<'a>>,
+}
+
+/// An image outside of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Base {
+    pub(crate) image: Spanned<String>,
+    /// `FROM --platform=…`: it need not be there for the platforms of the build.
+    pub(crate) has_platform: bool,
+}
+
+/// A `FROM` that names no image because arguments have neither a default nor a value. Other words are fine with an
+/// empty value, and it may be meant: `FROM ${REGISTRY}alpine`.
+#[derive(Debug)]
+pub(crate) struct BrokenFrom<'a> {
+    pub(crate) from: Span,
+    /// At least one.
+    pub(crate) args: Vec<&'a Arg>,
 }
 
 impl Dockerfile {
@@ -43,6 +62,7 @@ impl Dockerfile {
         let names = Names::of(self, &variables, contexts);
         let mut uses = Uses::default();
         let (mut pending, mut reached, mut triggered) = (vec![target], HashSet::new(), HashSet::new());
+        let layers = names.layers(target);
         while let Some(index) = pending.pop() {
             let Some(stage) = self.stages.get(index).filter(|_| reached.insert(index)) else { continue };
             if let Some(context) = names.replacement(stage) {
@@ -50,8 +70,12 @@ impl Dockerfile {
                 continue;
             }
             uses.stages.push(index);
+            if !layers.contains(&index) {
+                uses.beside.push(index);
+            }
             let base = names.bases.get(index).unwrap_or(&Source::Unknown);
-            let mut sources = vec![(base.clone(), &stage.from)];
+            uses.has_unknown_base |= matches!(base, Source::Unknown);
+            let mut sources = vec![(base.clone(), &stage.from, stage.platform.is_some())];
             // Triggers are for the stages directly behind `FROM`; what they use is the same in each.
             let onbuild = match base {
                 Source::Stage(base) if triggered.insert(*base) => {
@@ -60,21 +84,21 @@ impl Dockerfile {
                 _ => None,
             };
             for body in onbuild.into_iter().chain([&stage.body]) {
-                sources.extend(body.copies_from.iter().map(|from| (names.copied(&from.value), from)));
-                sources.extend(body.mounts_from.iter().map(|from| (names.mounted(&from.value), from)));
+                sources.extend(body.copies_from.iter().map(|from| (names.copied(&from.value), from, false)));
+                sources.extend(body.mounts_from.iter().map(|from| (names.mounted(&from.value), from, false)));
                 uses.secrets.extend(&body.secrets);
                 uses.ssh.extend(&body.ssh);
-                let unset = |arg: &&Arg| arg.default.is_none() && variables.lacks(&arg.name.value);
-                uses.unset_args.extend(body.args.iter().filter(unset));
             }
-            uses.unset_args.extend(self.unset_in_from(stage, &variables));
-            for (source, written) in sources {
+            uses.broken_froms.extend(self.broken_from(stage, &variables));
+            for (source, written, has_platform) in sources {
                 match source {
                     Source::Stage(index) => pending.push(index),
                     Source::Context(name) => {
                         uses.contexts.insert(name);
                     }
-                    Source::Image(image) => uses.bases.push(Spanned::new(image, written.span)),
+                    Source::Image(image) => {
+                        uses.bases.push(Base { image: Spanned::new(image, written.span), has_platform });
+                    }
                     Source::Scratch | Source::Unknown => {}
                 }
             }
@@ -82,28 +106,68 @@ impl Dockerfile {
         uses.in_file_order()
     }
 
-    fn unset_in_from<'a>(&self, stage: &Stage, variables: &Variables<'a, '_>) -> Vec<&'a Arg> {
-        let found = RefCell::new(Vec::new());
-        let note = |name: &str| {
-            found.borrow_mut().extend(variables.undefined.get(name).filter(|_| variables.lacks(name)));
-            Variable::Unset
-        };
-        for text in std::iter::once(&stage.from).chain(&stage.platform) {
-            expand(&text.value, self.escape, &note);
+    /// The named contexts that any stage uses, as they were given; `None` if only the engine knows them all.
+    pub(crate) fn used_contexts(
+        &self,
+        build_args: &IndexMap<String, String>,
+        contexts: &[&str],
+    ) -> Option<BTreeSet<String>> {
+        let variables = Variables::of(self, build_args);
+        let names = Names::of(self, &variables, contexts);
+        if names.bases.iter().any(|base| matches!(base, Source::Unknown)) {
+            return None;
         }
-        found.into_inner()
+        let replacements = self.stages.iter().filter_map(|stage| names.replacement(stage)).map(str::to_owned);
+        let copied = self.bodies().flat_map(|body| &body.copies_from).map(|from| names.copied(&from.value));
+        let mounted = self.bodies().flat_map(|body| &body.mounts_from).map(|from| names.mounted(&from.value));
+        let sources = names.bases.iter().cloned().chain(copied).chain(mounted);
+        let contexts = sources.filter_map(|source| match source {
+            Source::Context(name) => Some(name),
+            _ => None,
+        });
+        Some(contexts.chain(replacements).collect())
     }
+
+    fn broken_from<'a>(&self, stage: &Stage, variables: &Variables<'a, '_>) -> Option<BrokenFrom<'a>> {
+        let unset: RefCell<Vec<&'a Arg>> = RefCell::default();
+        let variable = |name: &str| {
+            unset.borrow_mut().extend(variables.undefined.get(name).filter(|_| variables.lacks(name)));
+            variables.get(name)
+        };
+        let words = [(&stage.from, is_no_reference as fn(&str) -> bool)].into_iter();
+        let words = words.chain(stage.platform.iter().map(|platform| (platform, str::is_empty as _)));
+        for (word, is_broken) in words {
+            unset.borrow_mut().clear();
+            let value = expand(&word.value, self.escape, &variable);
+            if value.is_some_and(|value| is_broken(&value)) && !unset.borrow().is_empty() {
+                let mut args = unset.take();
+                let mut names = HashSet::new();
+                args.retain(|arg| names.insert(arg.name.value.as_str()));
+                return Some(BrokenFrom { from: word.span, args });
+            }
+        }
+        None
+    }
+}
+
+/// Whether a text has a gap where a reference to an image has none.
+fn is_no_reference(text: &str) -> bool {
+    let is_separator = |one: char| matches!(one, '/' | ':' | '@' | '.' | '-' | '_');
+    let gaps = ["//", "/:", "/@", "::", ":@", "@:", ":.", ":-", "/.", "/-", ":/"];
+    text.is_empty()
+        || text.starts_with(is_separator)
+        || text.ends_with(is_separator)
+        || gaps.iter().any(|gap| text.contains(gap))
 }
 
 impl Uses<'_> {
     fn in_file_order(mut self) -> Self {
         self.stages.sort_unstable();
-        self.bases.sort_by_key(|base| base.span);
+        self.beside.sort_unstable();
+        self.bases.sort_by_key(|base| base.image.span);
         self.secrets.sort_by_key(|mount| mount.span);
         self.ssh.sort_by_key(|mount| mount.span);
-        self.unset_args.sort_by_key(|arg| arg.name.span);
-        let mut names = HashSet::new();
-        self.unset_args.retain(|arg| names.insert(arg.name.value.as_str()));
+        self.broken_froms.sort_by_key(|broken| broken.from);
         self
     }
 }
@@ -196,6 +260,18 @@ impl<'a> Names<'a> {
             }
         }
         names
+    }
+
+    /// A stage and those that it is based on, whose layers it has.
+    fn layers(&self, stage: usize) -> HashSet<usize> {
+        let mut layers = HashSet::from([stage]);
+        let mut last = stage;
+        // `FROM` names a stage above, so this ends.
+        while let Some(Source::Stage(base)) = self.bases.get(last) {
+            layers.insert(*base);
+            last = *base;
+        }
+        layers
     }
 
     /// The named context in the place of a stage.

@@ -65,7 +65,7 @@ pub(super) fn fact(fact: GitFact, var: &dyn Fn(&str) -> Option<String>) -> Optio
     let wanted = if fact == GitFact::Short { GitFact::Commit } else { fact };
     VARIABLES.iter().filter(|(fact, ..)| *fact == wanted).find_map(|(_, name, form)| {
         let value = form.take(var(name)?, var).filter(|value| !value.is_empty())?;
-        Some(Fact { value, source: name })
+        Some(Fact { value, source: (*name).to_owned() })
     })
 }
 

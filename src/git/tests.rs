@@ -56,11 +56,11 @@ fn commits_and_branches() {
     assert_eq!(ask(folder.path(), GitFact::Tag), None);
     let id = commit(&unborn, "one").to_string();
     let repository = Repository::of(folder.path().join("sub/folder"));
-    let source = ".git/HEAD";
     let fact = |fact| repository.fact(fact, &no_variables);
-    assert_eq!(fact(GitFact::Commit), Some(Fact { value: id.clone(), source }));
-    assert_eq!(fact(GitFact::Short), Some(Fact { value: id[..7].to_owned(), source }));
-    assert_eq!(fact(GitFact::Branch), Some(Fact { value: branch, source }));
+    let in_head = |value: &str| Some(Fact { value: value.to_owned(), source: ".git/HEAD".to_owned() });
+    assert_eq!(fact(GitFact::Commit), in_head(&id));
+    assert_eq!(fact(GitFact::Short), in_head(&id[..7]));
+    assert_eq!(fact(GitFact::Branch), in_head(&branch));
 
     fs::write(folder.path().join(".git/HEAD"), "ref: refs/heads/feature/x\n").expect("HEAD can be written");
     fs::create_dir_all(folder.path().join(".git/refs/heads/feature")).expect("a folder");
@@ -259,7 +259,7 @@ fn the_ci_knows_what_the_repository_does_not() {
             variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
         };
         let repository = Repository::of(none.path());
-        let ask = |fact| repository.fact(fact, &var).map(|fact| (fact.value, fact.source.to_owned()));
+        let ask = |fact| repository.fact(fact, &var).map(|fact| (fact.value, fact.source));
         assert_eq!(
             (ask(GitFact::Commit), ask(GitFact::Branch), ask(GitFact::Tag)),
             (commit, branch, tag),

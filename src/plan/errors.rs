@@ -1,5 +1,6 @@
 //! The words of every diagnostic of this pass.
 
+pub(super) mod dockerfiles;
 mod images;
 mod waves;
 

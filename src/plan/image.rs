@@ -21,7 +21,7 @@ pub struct Image {
     pub condition: Option<String>,
     /// `None`: the local Docker Engine.
     pub builder: Option<BuilderId>,
-    /// The images that have to be built before.
+    /// The images that have to be built before: those in `contexts`, and those whose tags the Dockerfile names.
     pub needs: Vec<ImageId>,
     #[serde(flatten)]
     pub build: Build,

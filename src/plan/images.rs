@@ -5,14 +5,13 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 
 use super::eval::{TagForm, WrittenTag};
-use super::graph::{Needs, circles};
 use super::lower::Lowering;
 use super::rules::matches_pattern;
 use super::trace::{Base, ImageTrace, StepTrace, Trace};
 use super::{
     Attest, Cache, CacheTarget, Image, ImageId, Plan, RegistryKind, RepositoryId, Step, Tag, errors,
 };
-use crate::check::program::{CacheMethod, DeferredField, Expr, ExprKind, Part, StepKind};
+use crate::check::program::{DeferredField, Expr, ExprKind, Part, StepKind};
 use crate::diag::{Diagnostic, similar};
 use crate::source::Span;
 
@@ -35,7 +34,6 @@ struct Writes<'a> {
 
 impl<'a> Lowering<'a> {
     pub(super) fn check_images(&self, plan: &Plan, trace: &Trace<'a>) {
-        self.check_circles(plan, trace);
         self.check_bases(plan, trace);
         let operands = |pushes: bool| {
             let steps = trace.steps.iter().filter(move |step| !pushes || step.is_push());
@@ -52,7 +50,6 @@ impl<'a> Lowering<'a> {
         for one in &built {
             self.check_immutable(plan, one);
             self.check_sources(plan, one, &writes);
-            self.check_inline(plan, one);
         }
         self.check_uses(plan, trace, &built);
         self.check_lifecycles(plan, &built);
@@ -61,25 +58,6 @@ impl<'a> Lowering<'a> {
     /// Reports something of an image; of a family it is said once, with the members that it is true of.
     fn report_of(&self, image: &ImageTrace<'_>, diagnostic: Diagnostic) {
         self.eval.with_key(&image.item.binders, &image.key, || self.eval.report(diagnostic));
-    }
-
-    fn check_circles(&self, plan: &Plan, trace: &Trace<'a>) {
-        let needs: Needs<Span> = trace
-            .images
-            .iter()
-            .map(|image| image.bases.iter().map(|base| (base.image.0, base.span)).collect())
-            .collect();
-        let mut reported = HashSet::new();
-        for circle in circles(&needs) {
-            let named: Vec<_> = circle
-                .iter()
-                .map(|(index, span)| (plan.image(ImageId(*index)).name.as_str(), *span))
-                .collect();
-            // The members of families make one circle each from the same places.
-            if named.first().is_some_and(|(_, span)| reported.insert(*span)) {
-                self.eval.report(errors::cyclic_images(&named));
-            }
-        }
     }
 
     /// A base must be there for each platform. What an image without `platforms` is built for is the engine's choice.
@@ -162,21 +140,6 @@ impl<'a> Lowering<'a> {
                 to: to.filter(|_| !targets.is_empty()).map(|to| (to.span, all_inline)),
                 similar: similar(text, known.into_iter().take(100)),
             });
-            self.report_of(one.trace, warning);
-        }
-    }
-
-    /// Inline cache of one stage of many, without another cache that has the rest.
-    fn check_inline(&self, plan: &Plan, one: &Planned<'_>) {
-        let Cache::Explicit { to, .. } = &one.image.cache else { return };
-        let is_only_inline = !to.is_empty() && to.iter().all(|target| *target == CacheTarget::Inline);
-        let attributes = &one.trace.item.attributes;
-        let inline = attributes.block("cache").and_then(|cache| cache.get("to")).and_then(inline_call);
-        let target = attributes.get("target").filter(|_| one.image.build.target.is_some());
-        if let (true, Some(inline), Some(target)) = (is_only_inline, inline, target) {
-            let repository =
-                one.image.tags.first().map(|tag| plan.repository(tag.tag.repository).item.as_str());
-            let warning = errors::inline_keeps_final_stage(inline, target.span, repository);
             self.report_of(one.trace, warning);
         }
     }
@@ -287,18 +250,6 @@ fn writes<'p>(plan: &'p Plan, built: &'p [Planned<'_>]) -> HashMap<RepositoryId,
         }
     }
     writes
-}
-
-/// Where `cache.inline()` is written.
-fn inline_call(expr: &Expr) -> Option<Span> {
-    let mut pending = vec![expr];
-    while let Some(expr) = pending.pop() {
-        match &expr.kind {
-            ExprKind::Cache { method: CacheMethod::Inline, .. } => return Some(expr.span),
-            _ => pending.extend(expr.children()),
-        }
-    }
-    None
 }
 
 /// Whether a command is one that gives an image to AWS Lambda, as far as its literal words say.

@@ -18,12 +18,17 @@ use super::{
 };
 use crate::check::program::{self, Attributes, Expr, Program as Checked};
 use crate::diag::Diagnostic;
+use crate::source::SourceMap;
 
 const MAX_RETRIES: i64 = 100;
 /// Amazon ECR's limit of a lifecycle rule's `countNumber`, which is that of a 32-bit integer.
 const MAX_KEPT: i64 = i32::MAX as i64;
 
-pub(super) fn lower(program: &Checked, inputs: &Inputs<'_>) -> (Plan, Vec<Diagnostic>) {
+pub(super) fn lower(
+    sources: &mut SourceMap,
+    program: &Checked,
+    inputs: &Inputs<'_>,
+) -> (Plan, Vec<Diagnostic>) {
     let lowering = Lowering { eval: Evaluator::new(program, inputs), trace: RefCell::default() };
     lowering.eval.families();
     lowering.eval.all_values();
@@ -42,6 +47,7 @@ pub(super) fn lower(program: &Checked, inputs: &Inputs<'_>) -> (Plan, Vec<Diagno
     lowering.check_images(&plan, &trace);
     lowering.check_waves(&plan, &trace);
     order_tags(&mut plan);
+    lowering.check_dockerfiles(&mut plan, &trace, sources);
     let (diagnostics, read) = lowering.eval.finish();
     plan.inputs = read;
     (plan, diagnostics)

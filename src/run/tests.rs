@@ -60,7 +60,7 @@ fn plan_of(text: &str) -> Plan {
     let (program, diagnostics) = crate::check(&mut sources, file, &AnyFile);
     assert_eq!(diagnostics, [], "the file is fine");
     let inputs = Inputs { params: &IndexMap::new(), environment: &AnyFile };
-    let (plan, diagnostics) = plan::plan(&program, &inputs).expect("the file can be planned");
+    let (plan, diagnostics) = plan::plan(&mut sources, &program, &inputs).expect("the file can be planned");
     assert_eq!(diagnostics, [], "the plan is fine");
     plan
 }

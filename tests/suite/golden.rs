@@ -86,7 +86,7 @@ fn plan(case: &Path) -> Outcome {
     }
     let params = pairs(&case.join("params"));
     let inputs = Inputs { params: &params, environment: &environment };
-    let (plan, found) = match plan::plan(&program, &inputs) {
+    let (plan, found) = match plan::plan(&mut sources, &program, &inputs) {
         Ok((plan, found)) => (Some(plan), found),
         Err(found) => (None, found),
     };
@@ -136,7 +136,7 @@ impl Environment for CaseEnvironment<'_> {
     }
 
     fn files_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        ProcessEnvironment.files_below(&self.real(folder))
+        ProcessEnvironment::new().files_below(&self.real(folder))
     }
 
     fn git(&self, _: &Path, fact: GitFact) -> Option<Fact> {

@@ -11,11 +11,13 @@
 mod cli;
 #[cfg(feature = "cli")]
 mod commands;
+mod dockerfiles;
 mod docs;
 mod fixes;
 #[cfg(feature = "cli")]
 mod fmt;
 mod generate;
+mod git;
 mod golden;
 mod holds;
 mod pages;

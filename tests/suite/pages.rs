@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `env`, `params` | `NAME=VALUE` lines |
 //! | `files` | the paths that exist, one a line; without this fence, every path does |
-//! | `dockerfile` | the text of every Dockerfile |
+//! | `dockerfile` | the text of every Dockerfile; without this fence, nothing is known of what is in them |
 //! | `include` | the text of `common.cachefile` |
 //!
 //! With `wrong` behind its name, such a fence is for the wrong files only.
@@ -75,8 +75,8 @@ impl Environment for PageEnvironment<'_> {
             let text = self.include.ok_or(io::ErrorKind::NotFound)?;
             return Ok(format!("{text}\n").into_bytes());
         }
-        match self.path_kind(path) {
-            Some(PathKind::File) => Ok(self.dockerfile.unwrap_or("FROM scratch\n").as_bytes().to_vec()),
+        match (self.path_kind(path), self.dockerfile) {
+            (Some(PathKind::File), Some(text)) => Ok(format!("{text}\n").into_bytes()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -110,7 +110,7 @@ fn found(code: Code, page: &str, text: &str, wrong: bool) -> (SourceMap, Vec<Dia
     if !diag::has_errors(&diagnostics) {
         let params = pairs(fence("params").unwrap_or_default());
         let inputs = Inputs { params: &params, environment: &environment };
-        diagnostics.extend(match plan::plan(&program, &inputs) {
+        diagnostics.extend(match plan::plan(&mut sources, &program, &inputs) {
             Ok((_, warnings)) => warnings,
             Err(errors) => errors,
         });

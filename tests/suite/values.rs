@@ -19,7 +19,7 @@ fn errors(text: &str) -> Vec<Diagnostic> {
     }
     let params = IndexMap::new();
     let inputs = Inputs { params: &params, environment: &Nothing };
-    plan::plan(&program, &inputs).err().unwrap_or_default()
+    plan::plan(&mut sources, &program, &inputs).err().unwrap_or_default()
 }
 
 fn codes(text: &str) -> Vec<&'static str> {
@@ -280,7 +280,7 @@ fn a_plan_has_no_value_of_a_secret() {
     let (program, _) = cachelang::check(&mut sources, file, &Nothing);
     let params = IndexMap::new();
     let inputs = Inputs { params: &params, environment: &WithSecret };
-    let (plan, _) = plan::plan(&program, &inputs).expect("the file has no mistake");
+    let (plan, _) = plan::plan(&mut sources, &program, &inputs).expect("the file has no mistake");
     let json = serde_json::to_string(&plan).expect("plans can be written as JSON");
     for shown in [json, format!("{plan:?}")] {
         assert!(shown.contains("PASSWORD"), "the plan says where the secret is: {shown}");

@@ -452,7 +452,8 @@ mod tests {
         let (program, diagnostics) = crate::check(&mut sources, file, &AnyFile);
         assert_eq!(diagnostics.iter().filter(|one| one.code.as_str().starts_with('E')).count(), 0);
         let inputs = Inputs { params: &IndexMap::new(), environment: &AnyFile };
-        let (planned, _) = crate::plan::plan(&program, &inputs).expect("the file can be planned");
+        let (planned, _) =
+            crate::plan::plan(&mut sources, &program, &inputs).expect("the file can be planned");
         let planned = planned.portable();
         let escapes = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("the pattern is valid");
         for width in [80, 120] {

@@ -143,35 +143,6 @@ pub(in crate::plan) fn unknown_context(text: &str, span: Span) -> Diagnostic {
     }
 }
 
-/// Images that are built from each other, each with the place that names the next one.
-pub(in crate::plan) fn cyclic_images(circle: &[(&str, Span)]) -> Diagnostic {
-    let names: Vec<_> = circle.iter().map(|(name, _)| *name).collect();
-    let next = |index: usize| names.get(index + 1).or(names.first()).copied().unwrap_or_default();
-    let (first, at) = circle.first().copied().expect("a circle has a member");
-    if names.len() == 1 {
-        return Diagnostic::new(
-            Code::CyclicImages,
-            format!("image `{first}` is its own base"),
-            at,
-            "this is the image itself",
-        )
-        .with_help("name another image, or remove this context");
-    }
-    let message = match names.as_slice() {
-        [one, other] => format!("images `{one}` and `{other}` depend on each other"),
-        _ => format!("image `{first}` depends on itself"),
-    };
-    let needs = |index: usize, name: &str| format!("`{name}` is built from `{}`", next(index));
-    let mut diagnostic = Diagnostic::new(Code::CyclicImages, message, at, needs(0, first));
-    for (index, (name, at)) in circle.iter().enumerate().skip(1).take(LABELS) {
-        diagnostic = diagnostic.with_label(*at, needs(index, name));
-    }
-    let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`"));
-    let more = (names.len() > SHOWN).then(|| format!("{} more", names.len() - SHOWN));
-    let path: Vec<_> = shown.chain(more).chain([format!("`{first}`")]).collect();
-    diagnostic.with_note(path.join(" → ")).with_help("remove one of the contexts")
-}
-
 /// A base that lacks a platform of what is built from it.
 pub(in crate::plan) fn platform_not_built(
     base: &str,
@@ -297,23 +268,6 @@ pub(in crate::plan) fn cache_never_written(one: &UnwrittenCache<'_>) -> Diagnost
         }
         None => diagnostic.with_help(format!("write `to = [cache.registry({})]`", tag.trim_matches('`'))),
     }
-}
-
-/// `cache`: a place for the cache that the help names.
-pub(in crate::plan) fn inline_keeps_final_stage(
-    inline: Span,
-    target: Span,
-    cache: Option<&str>,
-) -> Diagnostic {
-    let cache = cache.map_or("app:\"cache\"".to_owned(), |repository| format!("{repository}:\"cache\""));
-    Diagnostic::new(
-        Code::InlineKeepsFinalStage,
-        "inline cache keeps only the final stage",
-        inline,
-        "always mode `min`",
-    )
-    .with_label(target, "earlier stages of this Dockerfile are not cached")
-    .with_help(format!("use `cache.registry({cache}, mode = \"max\")`"))
 }
 
 /// An index that a step gives to AWS Lambda.
