@@ -3,6 +3,13 @@
 //! `cargo bench` prints a table; nothing here fails because something is slow. The columns "per image" and "ratio"
 //! compare sizes within one run, which is all that can be compared between machines.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a measurement starts the program, and prints what it finds"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};

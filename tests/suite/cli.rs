@@ -21,7 +21,8 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 /// Runs the program in a folder with these files and a Dockerfile.
 fn run(files: &[(&str, &str)], arguments: &[&str]) -> Ended {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    fs::write(folder.path().join("Dockerfile"), "FROM scratch\nARG VERSION\n").expect("the file can be written");
+    fs::write(folder.path().join("Dockerfile"), "FROM scratch\nARG VERSION\n")
+        .expect("the file can be written");
     for (name, text) in files {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder can be made");
