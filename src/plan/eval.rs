@@ -130,6 +130,15 @@ impl<'a> Evaluator<'a> {
         if self.spend(Size::of(&value).steps(), span) { Value::Error } else { value }
     }
 
+    /// Evaluates what is not part of this run: nothing is reported, and nothing counts as read.
+    pub(super) fn quietly<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (found, read) = (self.found.borrow().len(), self.read.borrow().len());
+        let result = work();
+        self.found.borrow_mut().truncate(found);
+        self.read.borrow_mut().truncate(read);
+        result
+    }
+
     /// Whether any error was found so far.
     pub(super) fn has_errors(&self) -> bool {
         self.found.borrow().iter().any(|one| one.diagnostic.severity() == Severity::Error)

@@ -4,13 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
-use super::eval::{TagForm, WrittenTag};
+use super::eval::TagForm;
 use super::lower::Lowering;
 use super::rules::matches_pattern;
 use super::trace::{Base, ImageTrace, StepTrace, Trace};
-use super::{
-    Attest, Cache, CacheTarget, Image, ImageId, Plan, RegistryKind, RepositoryId, Step, Tag, errors,
-};
+use super::{Attest, Cache, CacheTarget, Image, ImageId, Plan, RegistryKind, RepositoryId, Tag, errors};
 use crate::check::program::{DeferredField, Expr, ExprKind, Part, StepKind};
 use crate::diag::{Diagnostic, similar};
 use crate::source::Span;
@@ -25,11 +23,11 @@ struct Planned<'a> {
 
 /// What a file writes to one repository, as far as a cache could be there.
 #[derive(Default)]
-struct Writes<'a> {
-    /// In this run.
-    texts: HashSet<&'a str>,
+struct Writes {
+    /// In this run, or under another condition.
+    texts: HashSet<String>,
     /// In other runs.
-    forms: HashSet<&'a TagForm>,
+    forms: HashSet<TagForm>,
 }
 
 impl<'a> Lowering<'a> {
@@ -46,7 +44,7 @@ impl<'a> Lowering<'a> {
             Planned { id, image, trace, pushed: pushed.contains(&id) }
         });
         let built: Vec<_> = images.filter(|one| built.contains(&one.id)).collect();
-        let writes = writes(plan, &built);
+        let writes = self.writes(trace, &built);
         for one in &built {
             self.check_immutable(plan, one);
             self.check_sources(plan, one, &writes);
@@ -116,9 +114,43 @@ impl<'a> Lowering<'a> {
         })
     }
 
+    /// What the images and promotions of the file write to each repository, in this run or another one.
+    fn writes(&self, trace: &Trace<'a>, built: &[Planned<'_>]) -> HashMap<RepositoryId, Writes> {
+        let mut writes: HashMap<RepositoryId, Writes> = HashMap::new();
+        let mut add = |repository: RepositoryId, text: &str, form: Option<TagForm>| {
+            let writes = writes.entry(repository).or_default();
+            writes.texts.insert(text.to_owned());
+            writes.forms.extend(form.filter(|form| *form != TagForm::Fixed));
+        };
+        for one in built {
+            for written in one.trace.written.iter().filter(|_| one.pushed).chain(&one.trace.cache_to) {
+                add(written.tag.repository, &written.tag.tag, Some(written.form.clone()));
+            }
+            if let Cache::Automatic(tag) = &one.image.cache {
+                add(tag.repository, &tag.tag, None);
+            }
+            let attributes = &one.trace.item.attributes;
+            let to = attributes.block("cache").and_then(|cache| cache.get("to"));
+            let exprs = attributes.get("tags").filter(|_| one.pushed).into_iter().chain(to);
+            self.eval.with_key(&one.trace.item.binders, &one.trace.key, || {
+                for (repository, text, form) in exprs.flat_map(|expr| self.eval.conditional_tags(expr)) {
+                    add(repository, &text, Some(form));
+                }
+            });
+        }
+        for step in &trace.steps {
+            let StepKind::Promote { to, .. } = &step.step.kind else { continue };
+            step.promotes.iter().for_each(|(tag, ..)| add(tag.repository, &tag.tag, None));
+            for (repository, text, form) in to.iter().flat_map(|expr| self.eval.conditional_tags(expr)) {
+                add(repository, &text, Some(form));
+            }
+        }
+        writes
+    }
+
     /// Cache sources that no part of the file writes. A repository that the file writes nothing to belongs to another
     /// pipeline, so nothing is said of it; neither of a source that is another one in another run.
-    fn check_sources(&self, plan: &Plan, one: &Planned<'_>, writes: &HashMap<RepositoryId, Writes<'_>>) {
+    fn check_sources(&self, plan: &Plan, one: &Planned<'_>, writes: &HashMap<RepositoryId, Writes>) {
         for source in one.trace.cache_from.iter().filter(|source| !source.varies) {
             let Some(writes) = writes.get(&source.tag.repository) else { continue };
             let text = source.tag.tag.as_str();
@@ -131,7 +163,7 @@ impl<'a> Lowering<'a> {
             };
             let to = one.trace.item.attributes.block("cache").and_then(|cache| cache.get("to"));
             let all_inline = targets.iter().all(|target| *target == CacheTarget::Inline);
-            let mut known: Vec<_> = writes.texts.iter().copied().collect();
+            let mut known: Vec<_> = writes.texts.iter().map(String::as_str).collect();
             known.sort_unstable();
             let warning = errors::cache_never_written(&errors::UnwrittenCache {
                 repository: &plan.repository(source.tag.repository).item,
@@ -226,30 +258,6 @@ fn cache_targets(cache: &Cache) -> Vec<&Tag> {
         Cache::Automatic(tag) => vec![tag],
         Cache::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),
     }
-}
-
-/// Every tag that the waves of a file push, export a cache to or promote an image to.
-fn writes<'p>(plan: &'p Plan, built: &'p [Planned<'_>]) -> HashMap<RepositoryId, Writes<'p>> {
-    let mut writes: HashMap<RepositoryId, Writes<'p>> = HashMap::new();
-    let mut add = |tag: &'p Tag, form: Option<&'p WrittenTag>| {
-        let writes = writes.entry(tag.repository).or_default();
-        writes.texts.insert(&tag.tag);
-        writes.forms.extend(form.filter(|written| written.varies).map(|written| &written.form));
-    };
-    for one in built {
-        for written in one.trace.written.iter().filter(|_| one.pushed).chain(&one.trace.cache_to) {
-            add(&written.tag, Some(written));
-        }
-        if let Cache::Automatic(tag) = &one.image.cache {
-            add(tag, None);
-        }
-    }
-    for step in plan.waves.iter().flat_map(super::Wave::steps) {
-        if let Step::Promote { to, .. } = step {
-            to.iter().for_each(|tag| add(tag, None));
-        }
-    }
-    writes
 }
 
 /// Whether a command is one that gives an image to AWS Lambda, as far as its literal words say.

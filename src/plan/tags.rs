@@ -1,9 +1,11 @@
 //! Tags and caches as values, and which texts a tag can have in other runs.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::eval::{CachePlace, Evaluator, TagForm, Value, WrittenTag};
-use super::{Bucket, CacheMode, Tag, errors};
+use super::{Bucket, CacheMode, RepositoryId, Tag, errors};
 use crate::check::functions::Function;
 use crate::check::literal_text;
 use crate::check::program::{self, CacheMethod, Expr, ExprKind, Part};
@@ -75,6 +77,38 @@ impl Evaluator<'_> {
             } => true,
             _ => expr.children().into_iter().any(|child| self.varies(child)),
         }
+    }
+
+    /// The tags in the branches of every `if` in an expression: those that other runs may have.
+    pub(super) fn conditional_tags(&self, expr: &Expr) -> Vec<(RepositoryId, String, TagForm)> {
+        let mut tags = Vec::new();
+        let mut seen = HashSet::new();
+        let mut pending = vec![(expr, false)];
+        while let Some((expr, in_branch)) = pending.pop() {
+            match &expr.kind {
+                ExprKind::Tag { repository, tag } if in_branch => {
+                    tags.extend(self.quietly(|| self.possible_tag(repository, tag)));
+                }
+                ExprKind::Value(id) if seen.insert((*id, in_branch)) => {
+                    let value = self.program().values.get(id.0).and_then(|value| value.expr.as_ref());
+                    pending.extend(value.map(|value| (value, in_branch)));
+                }
+                kind => {
+                    let in_branch = in_branch || matches!(kind, ExprKind::If { .. });
+                    pending.extend(expr.children().into_iter().map(|child| (child, in_branch)));
+                }
+            }
+        }
+        tags
+    }
+
+    fn possible_tag(&self, repository: &Expr, tag: &Expr) -> Option<(RepositoryId, String, TagForm)> {
+        let Value::Repository(id) = self.value(repository) else { return None };
+        Some(match self.value(tag) {
+            Value::String(text) if self.varies(tag) => (id, text, self.form(tag)),
+            Value::String(text) => (id, text, TagForm::Fixed),
+            _ => (id, String::new(), TagForm::Any),
+        })
     }
 
     /// Which texts a tag that varies can have.

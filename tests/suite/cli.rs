@@ -103,10 +103,10 @@ fn a_plan_for_people() {
              stage staging
                run ./deploy.sh <lambda.ref>  [with TOKEN (secret token)]
              stage prod["eu"] after staging
-               ask Ship abc1234 to eu?
+               approve Ship abc1234 to eu?
                sh echo <lambda.digest>
              stage prod["us"] after staging
-               ask Ship abc1234 to us?
+               approve Ship abc1234 to us?
                sh echo <lambda.digest>
              post
                promote lambda to registry.example.com/app:stable
@@ -187,8 +187,8 @@ fn a_plan_as_a_graph() {
             style=dashed;
             wave1_pre [label="pre\lrun pytest -q\l", style=dashed];
             wave1_stage0 [label="staging\lrun ./deploy.sh <lambda.ref>\l", style=dashed];
-            wave1_stage1 [label="prod[\"eu\"]\lask Ship abc1234 to eu?\lsh echo <lambda.digest>\l", style=dashed];
-            wave1_stage2 [label="prod[\"us\"]\lask Ship abc1234 to us?\lsh echo <lambda.digest>\l", style=dashed];
+            wave1_stage1 [label="prod[\"eu\"]\lapprove Ship abc1234 to eu?\lsh echo <lambda.digest>\l", style=dashed];
+            wave1_stage2 [label="prod[\"us\"]\lapprove Ship abc1234 to us?\lsh echo <lambda.digest>\l", style=dashed];
             wave1_post [label="post\lpromote lambda to registry.example.com/app:stable\l", style=dashed];
           }
           wave1_pre -> wave1_stage0;

@@ -126,7 +126,7 @@ fn line(plan: &Plan, step: &Step) -> String {
             let tags: Vec<_> = to.iter().map(|tag| plan.reference(tag)).collect();
             format!("promote {} to {}", plan.image(*image).name, tags.join(", "))
         }
-        Step::Approve { question } => format!("ask {}", text(plan, question)),
+        Step::Approve { question } => format!("approve {}", text(plan, question)),
         Step::Command(command) => match &command.program {
             Program::Run(words) => {
                 format!("run {}", words.iter().map(|word| text(plan, word)).collect::<Vec<_>>().join(" "))

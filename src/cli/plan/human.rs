@@ -173,7 +173,7 @@ impl Writer<'_> {
                         String::new(),
                     )
                 }
-                Step::Approve { question } => ("ask ", self.text(question), String::new()),
+                Step::Approve { question } => ("approve ", self.text(question), String::new()),
                 Step::Command(command) => self.command(command),
             };
             self.page.line(
