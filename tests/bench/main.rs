@@ -89,6 +89,10 @@ fn main() {
             std::fs::write(services.join("Dockerfile"), dockerfile).expect("a file can be written");
             let text = cachefile(count);
             std::fs::write(folder.path().join(".cachefile"), &text).expect("a file can be written");
+            // What `fmt` would change is its own business.
+            let formatted =
+                Command::new(env!("CARGO_BIN_EXE_cachelang")).arg("fmt").current_dir(folder.path()).output();
+            assert!(formatted.is_ok_and(|formatted| formatted.status.success()), "the file can be formatted");
             let Measured { median, peak_bytes } = measure(folder.path(), arguments);
             println!(
                 "{name:<8} {count:>7} {:>8.1} {:>7.2} ms {:>8.1} µs {:>5.1} MiB",
