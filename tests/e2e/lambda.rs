@@ -12,9 +12,9 @@ fn lambda() -> Project {
     let text = |name: &str| std::fs::read_to_string(example.join(name)).expect("the example has the file");
     let mut project = Project::new("");
     project.repository = unique("my-lambda");
-    let name = format!("name     = \"{}\"", project.repository);
-    assert!(text(".cachefile").contains("name     = \"my-lambda\""));
-    project.file(".cachefile", &text(".cachefile").replace("name     = \"my-lambda\"", &name));
+    let name = format!("name = \"{}\"", project.repository);
+    assert!(text(".cachefile").contains("name = \"my-lambda\""));
+    project.file(".cachefile", &text(".cachefile").replace("name = \"my-lambda\"", &name));
     for file in ["Dockerfile", ".dockerignore", "requirements.txt", "src/app.py"] {
         project.file(file, &text(file));
     }
