@@ -160,6 +160,8 @@ fn examine(entry: Entry, mut sources: SourceMap, file: FileId, args: &InputArgs)
 
 /// Plans what was checked without errors.
 pub(super) fn plan(mut checked: Checked, params: Params) -> Loaded {
+    // The program has all that a plan needs; the trees of a large file are as large as the plan.
+    checked.files = Vec::new();
     let mut plan = None;
     if !has_errors(&checked.diagnostics) {
         let inputs = Inputs { params: &checked.params, environment: &checked.environment };

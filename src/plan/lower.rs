@@ -45,9 +45,10 @@ pub(super) fn lower(
     lowering.check_tags(&plan, &trace);
     lowering.check_pushes(&plan, &trace);
     lowering.check_images(&plan, &trace);
-    lowering.check_waves(&plan, &trace);
     order_tags(&mut plan);
     lowering.check_dockerfiles(&mut plan, &trace, sources);
+    // What a Dockerfile needs is not forgotten, so this comes after it.
+    lowering.check_waves(&plan, &trace);
     let (diagnostics, read) = lowering.eval.finish();
     plan.inputs = read;
     (plan, diagnostics)
