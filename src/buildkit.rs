@@ -5,8 +5,13 @@
 //! [`auth`]. [`transport`] opens the connection, [`session`] lets the engine call back through it, [`solve`] says
 //! what to build, [`status`] follows it, [`push`] sends the result to a registry, and [`engine`] puts them together.
 
+mod address;
 mod auth;
-mod engine;
+mod build;
+mod builders;
+mod buildkitd;
+mod docker;
+mod failure;
 pub mod filesync;
 mod patterns;
 mod push;
@@ -15,6 +20,9 @@ mod solve;
 mod status;
 mod transport;
 mod walk;
+mod worker;
 
-pub use engine::DockerEngine;
-pub use transport::{Address, AddressError};
+pub use address::{Address, AddressError, ContextError, Identity, Ssh, Tls};
+pub use builders::EngineBuilders;
+pub use buildkitd::Buildkitd;
+pub use docker::DockerEngine;

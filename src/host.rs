@@ -4,6 +4,7 @@
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
 pub mod commands;
+mod engine;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,11 +17,13 @@ use indexmap::IndexMap;
 use crate::cache::{CacheExport, CacheImport};
 use crate::plan;
 
+pub use engine::{CacheMethod, Engine, Feature, ImageStore};
+
 /// The parts of the world that a run uses.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Host {
-    pub builder: Arc<dyn Builder>,
+    pub builders: Arc<dyn Builders>,
     pub registry: Arc<dyn Registry>,
     pub commands: Arc<dyn Commands>,
     pub observer: Arc<dyn Observer>,
@@ -28,13 +31,22 @@ pub struct Host {
 
 impl Host {
     pub fn new(
-        builder: Arc<dyn Builder>,
+        builders: Arc<dyn Builders>,
         registry: Arc<dyn Registry>,
         commands: Arc<dyn Commands>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { builder, registry, commands, observer }
+        Self { builders, registry, commands, observer }
     }
+}
+
+/// The builders that a plan can name.
+pub trait Builders: Send + Sync {
+    /// The builder of an item, or without one that of the machine. The same item gives the same builder.
+    ///
+    /// # Errors
+    /// When there is no way to reach it, such as an address that cannot be read.
+    fn builder(&self, item: Option<&plan::Builder>) -> Result<Arc<dyn Builder>, BuildError>;
 }
 
 /// Builds images and pushes what it has built. Dropping a returned future cancels its work in the engine.
@@ -58,37 +70,18 @@ pub trait Builder: Send + Sync {
     ) -> Result<Pushed, PushError>;
 }
 
-/// An engine, as far as a build depends on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Engine {
-    /// Where it listens: `unix:///var/run/docker.sock`.
-    pub address: String,
-    /// `20.10.24`
-    pub version: String,
-    /// Whether it keeps images in containerd's store. Only then can it export a cache to a registry, and keep images
-    /// of several platforms.
-    pub containerd_store: bool,
-}
-
-impl fmt::Display for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the Docker Engine {} at {}", self.version, self.address)
-    }
-}
-
-impl Engine {
-    pub fn new(address: impl Into<String>, version: impl Into<String>, containerd_store: bool) -> Self {
-        Self { address: address.into(), version: version.into(), containerd_store }
-    }
-}
-
 /// One build, with nothing left to decide.
 #[derive(Debug, Clone)]
 pub struct BuildRequest {
     pub build: plan::Build,
+    /// What stands in for the contexts of `build` that are images of the plan, and for images that the Dockerfile
+    /// names: a context's name, or a reference, → `docker-image://…`.
+    pub images: IndexMap<String, String>,
     /// `host/name:tag`: the names that the image gets in the engine.
     pub references: Vec<String>,
+    /// Where the image goes at the end of the build if the engine has no store of its own: to these repositories
+    /// (`host/name`), without a tag. Empty: it stays where it is.
+    pub push_to: Vec<String>,
     pub cache_from: Vec<CacheImport>,
     pub cache_to: Vec<CacheExport>,
     /// For base images and caches.
@@ -168,13 +161,22 @@ pub struct Built {
     /// The image as the engine identifies it: the digest of its config or, with the containerd image store, of its
     /// manifest.
     pub image: String,
+    /// Whether the image is in the repositories of [`BuildRequest::push_to`] already, under its digest.
+    pub published: bool,
     /// The instructions of the Dockerfile in their order, with whether each came from the cache; `FROM` is left out.
     pub steps: Vec<BuiltStep>,
 }
 
 impl Built {
     pub fn new(image: impl Into<String>, steps: Vec<BuiltStep>) -> Self {
-        Self { image: image.into(), steps }
+        Self { image: image.into(), published: false, steps }
+    }
+
+    /// The same image, which the engine has sent to its repositories.
+    #[must_use]
+    pub fn published(mut self) -> Self {
+        self.published = true;
+        self
     }
 
     pub fn cached(&self) -> usize {
@@ -256,6 +258,15 @@ pub trait Registry: Send + Sync {
         registry: &plan::Registry,
         repository: &plan::Repository,
     ) -> Result<Option<Credentials>, RegistryError>;
+
+    /// Gives a manifest that is in the repository another tag.
+    async fn tag(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+        digest: &str,
+        tag: &str,
+    ) -> Result<(), RegistryError>;
 
     /// The login that this machine has for a registry host which the file does not declare: that of a base image.
     async fn machine_login(&self, host: &str) -> Option<Credentials>;
@@ -394,17 +405,49 @@ pub enum BuildError {
         cause: String,
         /// The last lines that the step printed.
         output: Vec<String>,
+        /// Its instruction, if the engine has said which.
+        place: Option<Box<DockerfilePlace>>,
     },
     #[error("the engine has no space left on its disk ({0})")]
     DiskFull(String),
     #[error("{0}")]
     Context(String),
-    #[error("{engine} cannot export a cache to a registry")]
-    CacheExport { engine: String },
-    #[error("{engine} cannot keep an image of several platforms")]
-    Platforms { engine: String },
+    /// The engine does not know a setting, or has no way to do what it asks for.
+    #[error("{engine} does not support {what}")]
+    Unsupported {
+        engine: String,
+        what: String,
+        /// What would work.
+        help: String,
+    },
+    #[error("{0}")]
+    Address(String),
+    /// The Dockerfile is wrong.
+    #[error("{cause}")]
+    Dockerfile { cause: String, place: Box<DockerfilePlace> },
     #[error("{0}")]
     Engine(String),
+}
+
+/// Lines of a Dockerfile, as the engine has read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DockerfilePlace {
+    /// The name that the engine has for the file: `Dockerfile`.
+    pub file: String,
+    /// The whole file.
+    pub text: String,
+    /// The first line of the instruction, from 1.
+    pub first_line: u32,
+    /// The last one.
+    pub last_line: u32,
+}
+
+impl DockerfilePlace {
+    /// A place in a file.
+    pub fn new(file: impl Into<String>, text: impl Into<String>, first_line: u32, last_line: u32) -> Self {
+        Self { file: file.into(), text: text.into(), first_line, last_line }
+    }
 }
 
 fn during(step: &Option<String>) -> String {

@@ -11,16 +11,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hyper::header::HeaderValue;
 use indexmap::IndexMap;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::{OciDescriptor, OciManifest};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
+use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::host::{Credentials, Layer, Manifest, Registry, RegistryError, root_cause};
 use crate::plan::{self, RegistryKind};
+
+/// The forms of manifests that images have.
+const MANIFEST_TYPES: &[&str] = &[
+    oci_client::manifest::IMAGE_MANIFEST_MEDIA_TYPE,
+    oci_client::manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+    oci_client::manifest::OCI_IMAGE_MEDIA_TYPE,
+    oci_client::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE,
+];
 
 /// The tag that is asked for to find out whether a registry answers and takes the credentials. It need not exist.
 const PROBE_TAG: &str = "latest";
@@ -113,12 +123,7 @@ impl Registry for Registries {
         reference: &str,
     ) -> Result<Option<Manifest>, RegistryError> {
         let found = self.credentials(registry).await?;
-        let auth = match &found {
-            Some(Found { credentials, .. }) => {
-                RegistryAuth::Basic(credentials.username.clone(), credentials.password.clone())
-            }
-            None => RegistryAuth::Anonymous,
-        };
+        let auth = registry_auth(found.as_ref());
         let image = if reference.starts_with("sha256:") {
             Reference::with_digest(registry.host(), repository.name.clone(), reference.to_owned())
         } else {
@@ -138,6 +143,48 @@ impl Registry for Registries {
             Err(error) => Err(failed(error)),
         }
     }
+
+    async fn tag(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+        digest: &str,
+        tag: &str,
+    ) -> Result<(), RegistryError> {
+        let found = self.credentials(registry).await?;
+        let auth = registry_auth(found.as_ref());
+        let failed = |error| failure(registry, found.as_ref(), &error);
+        let client = client(registry);
+        let by_digest = Reference::with_digest(registry.host(), repository.name.clone(), digest.to_owned());
+        let by_tag = Reference::with_tag(registry.host(), repository.name.clone(), tag.to_owned());
+        client.auth(&by_tag, &auth, oci_client::RegistryOperation::Push).await.map_err(failed)?;
+        let (manifest, _) =
+            client.pull_manifest_raw(&by_digest, &auth, MANIFEST_TYPES).await.map_err(failed)?;
+        let media_type = media_type(&manifest)
+            .map_err(|cause| RegistryError::Api { call: format!("reading {by_digest}"), cause })?;
+        client.push_manifest_raw(&by_tag, manifest, media_type).await.map_err(failed)?;
+        Ok(())
+    }
+}
+
+fn registry_auth(found: Option<&Found>) -> RegistryAuth {
+    match found {
+        Some(Found { credentials, .. }) => {
+            RegistryAuth::Basic(credentials.username.clone(), credentials.password.clone())
+        }
+        None => RegistryAuth::Anonymous,
+    }
+}
+
+/// What a manifest says it is, as the header of a request. Manifests of images and indexes all do.
+fn media_type(manifest: &[u8]) -> Result<HeaderValue, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Typed {
+        media_type: String,
+    }
+    let typed: Typed = serde_json::from_slice(manifest).map_err(|error| error.to_string())?;
+    HeaderValue::from_str(&typed.media_type).map_err(|error| error.to_string())
 }
 
 /// Reads a manifest, again if the registry answers that it has a passing problem.

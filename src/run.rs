@@ -1,7 +1,9 @@
 //! Does what a [`Plan`] says, through the traits of [`crate::host`]: [`Plan`] → [`Report`].
 
+mod build;
 mod command;
 mod error;
+mod prepare;
 mod publish;
 mod report;
 mod support;
@@ -14,7 +16,7 @@ use crate::plan::{Plan, Step, Wave};
 pub use error::RunError;
 pub use report::{ImageReport, Outcome, Report, WaveReport, WaveState};
 
-use publish::Publisher;
+use prepare::Prepared;
 
 /// Runs every wave of a plan in order. What is running when `cancelled` fires is stopped, in the engine too.
 ///
@@ -43,8 +45,8 @@ impl<'a> Runner<'a> {
         if let Some(what) = support::missing(self.plan) {
             return Outcome::Failed(vec![RunError::Unsupported { what }]);
         }
-        let publisher = match Publisher::prepare(self.plan, self.host).await {
-            Ok(publisher) => publisher,
+        let prepared = match Prepared::new(self.plan, self.host).await {
+            Ok(prepared) => prepared,
             Err(error) => return Outcome::Failed(vec![error]),
         };
         for (index, wave) in self.plan.waves.iter().enumerate() {
@@ -55,7 +57,7 @@ impl<'a> Runner<'a> {
             }
             self.host.observer.observe(&Event::WaveStarted { wave: wave.name.clone() });
             self.report.set_wave(index, WaveState::Started);
-            let errors = self.wave(wave, &publisher).await;
+            let errors = self.wave(wave, &prepared).await;
             if !errors.is_empty() {
                 self.report.set_wave(index, WaveState::Failed);
                 return Outcome::Failed(errors);
@@ -66,11 +68,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs the steps of a wave in order, up to the first that fails.
-    async fn wave(&mut self, wave: &'a Wave, publisher: &Publisher<'a>) -> Vec<RunError> {
+    async fn wave(&mut self, wave: &'a Wave, prepared: &Prepared<'a>) -> Vec<RunError> {
         for step in wave.steps() {
             let errors = match step {
-                Step::Build { images } => publisher.build(images, &mut self.report).await,
-                Step::Push { images } => publisher.push(images, &mut self.report).await,
+                Step::Build { images } => prepared.build(images, &mut self.report).await,
+                Step::Push { images } => prepared.push(images, &mut self.report).await,
                 Step::Command(command) => {
                     let done = command::run(self.plan, self.host, &wave.name, command, &self.report).await;
                     done.err().into_iter().collect()

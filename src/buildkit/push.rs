@@ -14,7 +14,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::transport::{Address, TransportError};
+use super::address::Address;
+use super::transport::TransportError;
 use crate::host::{Credentials, PushError, PushProgress, PushRequest};
 
 /// What the engine says about a push while it goes on.

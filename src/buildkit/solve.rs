@@ -4,50 +4,98 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry, Exporter, SolveRequest};
+use indexmap::IndexMap;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::cache::{CacheExport, CacheImport};
-use crate::host::BuildRequest;
-use crate::plan::{Build, CacheMode, Network};
+use crate::host::{BuildRequest, ImageStore};
+use crate::plan::{Attest, Bucket, Build, CacheMode, Context, Network};
 
 /// The name of the local directory that holds the build context (buildkit, frontend/dockerui/config.go).
 pub(super) const CONTEXT_DIR: &str = "context";
 /// The name of the local directory that holds the Dockerfile.
 pub(super) const DOCKERFILE_DIR: &str = "dockerfile";
+/// The name of a Dockerfile that is written in the file of the program.
+pub(super) const INLINE_DOCKERFILE: &str = "Dockerfile";
 
-/// The exporter that puts the image into the engine's own store; every dockerd has it.
-const EXPORTER: &str = "moby";
+/// The name of the local directory of a named context. The prefix keeps it apart from the two above.
+pub(super) fn named_dir(name: &str) -> String {
+    format!("context-{name}")
+}
 
-/// The request for one build. `reference` identifies the solve, `session` is who serves its files.
-pub(super) fn request(wanted: &BuildRequest, reference: &str, session: &str) -> SolveRequest {
-    let mut exporter_attrs = HashMap::new();
-    if !wanted.references.is_empty() {
-        exporter_attrs.insert("name".to_owned(), wanted.references.join(","));
-    }
+/// The request for one build on an engine with this image store; `session` is who serves its files.
+pub(super) fn request(wanted: &BuildRequest, store: ImageStore, session: &str) -> SolveRequest {
+    let exporter = exporter(wanted, store);
     let imports: Vec<_> = wanted.cache_from.iter().map(import).collect();
     let exports = wanted.cache_to.iter().map(export).collect();
+    let (kind, attrs) =
+        exporter.clone().map(|exporter| (exporter.r#type, exporter.attrs)).unwrap_or_default();
     SolveRequest {
-        r#ref: reference.to_owned(),
+        // It must be unlike that of every other solve of the engine.
+        r#ref: Uuid::new_v4().simple().to_string(),
         // The two deprecated fields are the only ones that engines before Docker 26 read.
-        exporter_deprecated: EXPORTER.to_owned(),
-        exporter_attrs_deprecated: exporter_attrs.clone(),
-        exporters: vec![Exporter { r#type: EXPORTER.to_owned(), attrs: exporter_attrs }],
+        exporter_deprecated: kind,
+        exporter_attrs_deprecated: attrs,
+        exporters: exporter.into_iter().collect(),
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: frontend_attrs(&wanted.build, &imports),
+        frontend_attrs: frontend_attrs(wanted, &imports),
         entitlements: entitlements(&wanted.build),
         cache: Some(CacheOptions { imports, exports, ..CacheOptions::default() }),
         ..SolveRequest::default()
     }
 }
 
-/// The name of the Dockerfile inside [`DOCKERFILE_DIR`].
-fn file_name(dockerfile: &str) -> &str {
-    Path::new(dockerfile).file_name().and_then(|name| name.to_str()).unwrap_or(dockerfile)
+/// Where the image goes: into the engine's own store or, when it has none, to its repositories by digest. `None`: it
+/// stays in the build cache.
+fn exporter(wanted: &BuildRequest, store: ImageStore) -> Option<Exporter> {
+    let mut attrs = HashMap::new();
+    let mut set = |key: &str, value: String| {
+        attrs.insert(key.to_owned(), value);
+    };
+    let annotations = &wanted.build.annotations;
+    for (name, value) in annotations {
+        set(&format!("annotation.{name}"), value.clone());
+    }
+    let kind = match store {
+        ImageStore::None if wanted.push_to.is_empty() => return None,
+        ImageStore::None => {
+            set("name", wanted.push_to.join(","));
+            set("push", "true".to_owned());
+            set("push-by-digest", "true".to_owned());
+            "image"
+        }
+        ImageStore::Graphdriver | ImageStore::Containerd => {
+            if !wanted.references.is_empty() {
+                set("name", wanted.references.join(","));
+            }
+            "moby"
+        }
+    };
+    // Only OCI manifests have annotations. Said in any case: the default differs between versions of BuildKit.
+    if store != ImageStore::Graphdriver {
+        let is_oci = !annotations.is_empty() || wanted.build.attest != Attest::None;
+        set("oci-mediatypes", is_oci.to_string());
+    }
+    Some(Exporter { r#type: kind.to_owned(), attrs })
 }
 
-fn frontend_attrs(build: &Build, imports: &[CacheOptionsEntry]) -> HashMap<String, String> {
-    let mut attrs = HashMap::from([("filename".to_owned(), file_name(&build.dockerfile).to_owned())]);
+/// The name of the Dockerfile, inside [`DOCKERFILE_DIR`] if the context is a folder.
+fn file_name(build: &Build) -> &str {
+    match build.context {
+        _ if build.dockerfile_inline.is_some() => INLINE_DOCKERFILE,
+        Context::Folder(_) => {
+            let path = Path::new(&build.dockerfile);
+            path.file_name().and_then(|name| name.to_str()).unwrap_or(&build.dockerfile)
+        }
+        Context::Git(_) | Context::Image(_) | Context::Reference(_) => &build.dockerfile,
+    }
+}
+
+fn frontend_attrs(wanted: &BuildRequest, imports: &[CacheOptionsEntry]) -> HashMap<String, String> {
+    let build = &wanted.build;
+    let mut attrs = HashMap::from([("filename".to_owned(), file_name(build).to_owned())]);
     let mut set = |key: &str, value: String| {
         attrs.insert(key.to_owned(), value);
     };
@@ -63,9 +111,37 @@ fn frontend_attrs(build: &Build, imports: &[CacheOptionsEntry]) -> HashMap<Strin
     if !build.platforms.is_empty() {
         set("platform", build.platforms.join(","));
     }
+    if let Context::Git(url) = &build.context {
+        set("context", url.clone());
+        if build.dockerfile_inline.is_some() {
+            // Without this, it is looked for in the repository.
+            set("dockerfilekey", DOCKERFILE_DIR.to_owned());
+        }
+    }
+    let contexts = named_contexts(wanted);
+    if !contexts.is_empty() {
+        set("frontend.caps", "moby.buildkit.frontend.contexts+forward".to_owned());
+    }
+    for (name, context) in contexts {
+        set(&format!("context:{name}"), context);
+    }
     if build.no_cache {
         // Present but empty: every stage.
         set("no-cache", String::new());
+    } else if !build.no_cache_stages.is_empty() {
+        set("no-cache", build.no_cache_stages.join(","));
+    }
+    if let Some(bytes) = build.shm_size {
+        set("shm-size", bytes.to_string());
+    }
+    if !build.ulimits.is_empty() {
+        let ulimits: Vec<_> = build.ulimits.iter().map(|(name, limit)| format!("{name}={limit}")).collect();
+        set("ulimit", ulimits.join(","));
+    }
+    match build.attest {
+        Attest::None => {}
+        Attest::Min => set("attest:provenance", "mode=min".to_owned()),
+        Attest::Max => set("attest:provenance", "mode=max".to_owned()),
     }
     if build.pull {
         set("image-resolve-mode", "pull".to_owned());
@@ -86,6 +162,20 @@ fn frontend_attrs(build: &Build, imports: &[CacheOptionsEntry]) -> HashMap<Strin
     attrs
 }
 
+/// The contexts besides the main one (buildkit, frontend/dockerui/namedcontext.go).
+fn named_contexts(wanted: &BuildRequest) -> IndexMap<String, String> {
+    let contexts = wanted.build.contexts.iter().filter_map(|(name, context)| {
+        let place = match context {
+            Context::Folder(_) => format!("local:{}", named_dir(name)),
+            Context::Git(url) => url.clone(),
+            Context::Reference(reference) => reference.clone(),
+            Context::Image(_) => return None,
+        };
+        Some((name.clone(), place))
+    });
+    contexts.chain(wanted.images.clone()).collect()
+}
+
 fn entitlements(build: &Build) -> Vec<String> {
     match build.network {
         Network::Host => vec!["network.host".to_owned()],
@@ -99,27 +189,55 @@ fn entry<const N: usize>(kind: &str, attrs: [(&str, &str); N]) -> CacheOptionsEn
 }
 
 fn import(import: &CacheImport) -> CacheOptionsEntry {
-    let CacheImport::Registry { reference } = import;
-    entry("registry", [("ref", reference)])
+    match import {
+        CacheImport::Registry { reference } => entry("registry", [("ref", reference)]),
+        CacheImport::Gha { scope } => gha(scope.as_deref(), None),
+        CacheImport::S3(bucket) => s3(bucket, None),
+    }
 }
 
 fn export(export: &CacheExport) -> CacheOptionsEntry {
     match export {
         CacheExport::Inline => entry("inline", []),
         CacheExport::Registry { reference, mode } => {
-            let mode = match mode {
-                CacheMode::Min => "min",
-                CacheMode::Max => "max",
-            };
             let attrs = [
                 ("ref", reference.as_str()),
-                ("mode", mode),
+                ("mode", mode_name(*mode)),
                 ("image-manifest", "true"),
                 ("oci-mediatypes", "true"),
             ];
             entry("registry", attrs)
         }
+        CacheExport::Gha { scope, mode } => gha(scope.as_deref(), Some(*mode)),
+        CacheExport::S3 { bucket, mode } => s3(bucket, Some(*mode)),
     }
+}
+
+fn mode_name(mode: CacheMode) -> &'static str {
+    match mode {
+        CacheMode::Min => "min",
+        CacheMode::Max => "max",
+    }
+}
+
+/// <https://docs.docker.com/build/cache/backends/gha/>; `mode` is for exports.
+fn gha(scope: Option<&str>, mode: Option<CacheMode>) -> CacheOptionsEntry {
+    let mut found = entry("gha", []);
+    let attrs = [("scope", scope), ("mode", mode.map(mode_name))];
+    found
+        .attrs
+        .extend(attrs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
+    found
+}
+
+/// <https://docs.docker.com/build/cache/backends/s3/>; `mode` is for exports.
+fn s3(bucket: &Bucket, mode: Option<CacheMode>) -> CacheOptionsEntry {
+    let mut found = entry("s3", [("bucket", bucket.bucket.as_str()), ("region", &bucket.region)]);
+    let attrs = [("prefix", bucket.prefix.as_deref()), ("mode", mode.map(mode_name))];
+    found
+        .attrs
+        .extend(attrs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
+    found
 }
 
 /// The imports as the Dockerfile frontend wants them: Go's JSON of `client.CacheOptionsEntry`.
@@ -139,11 +257,8 @@ fn frontend_imports(imports: &[CacheOptionsEntry]) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use indexmap::IndexMap;
-
     use super::*;
     use crate::host::Logins;
-    use crate::plan::{Attest, Context};
 
     fn wanted() -> BuildRequest {
         BuildRequest {
@@ -168,7 +283,9 @@ mod tests {
                 pull: true,
                 no_cache: true,
             },
+            images: IndexMap::new(),
             references: vec!["r.io/a:1".into(), "r.io/a:latest".into()],
+            push_to: vec!["r.io/a".into()],
             cache_from: vec![CacheImport::Registry { reference: "r.io/a:cache".into() }],
             cache_to: vec![
                 CacheExport::Inline,
@@ -180,7 +297,7 @@ mod tests {
 
     #[test]
     fn every_setting_reaches_the_frontend() {
-        let request = request(&wanted(), "solve-1", "session-1");
+        let request = request(&wanted(), ImageStore::Graphdriver, "session-1");
         let attrs: std::collections::BTreeMap<_, _> = request.frontend_attrs.into_iter().collect();
         let attrs: Vec<_> = attrs.iter().map(|(key, value)| format!("{key}={value}")).collect();
         expect_test::expect![[r#"
@@ -200,7 +317,7 @@ mod tests {
 
     #[test]
     fn old_and_new_engines_find_the_same_exporter() {
-        let request = request(&wanted(), "solve-1", "session-1");
+        let request = request(&wanted(), ImageStore::Graphdriver, "session-1");
         let [exporter] = request.exporters.as_slice() else { panic!("one exporter") };
         assert_eq!(exporter.r#type, request.exporter_deprecated);
         assert_eq!(exporter.attrs, request.exporter_attrs_deprecated);
@@ -210,12 +327,15 @@ mod tests {
     #[test]
     fn an_image_without_a_tag_gets_no_name() {
         let unnamed = BuildRequest { references: Vec::new(), ..wanted() };
-        assert_eq!(request(&unnamed, "solve-1", "session-1").exporter_attrs_deprecated.get("name"), None);
+        assert_eq!(
+            request(&unnamed, ImageStore::Graphdriver, "session-1").exporter_attrs_deprecated.get("name"),
+            None
+        );
     }
 
     #[test]
     fn a_registry_cache_has_the_form_that_ecr_accepts() {
-        let request = request(&wanted(), "solve-1", "session-1");
+        let request = request(&wanted(), ImageStore::Graphdriver, "session-1");
         let cache = request.cache.expect("cache options are always sent");
         let [inline, registry] = cache.exports.as_slice() else { panic!("two exports") };
         assert_eq!(inline.r#type, "inline");

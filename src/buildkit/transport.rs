@@ -1,80 +1,33 @@
-//! Connections to an engine: where it listens, plain HTTP requests, and gRPC over the engine's `/grpc` upgrade.
+//! Connections to a builder: plain HTTP requests to an engine, and gRPC to the BuildKit in it or to a buildkitd.
 
-use std::fmt;
+mod ssh;
+mod tls;
+
 use std::io;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, HOST, UPGRADE};
-use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-/// Where a Docker Engine listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Address {
-    /// `unix:///var/run/docker.sock`
-    Unix(PathBuf),
-    /// `tcp://host:port`, without TLS
-    Tcp(String),
-}
+use super::address::Address;
+use crate::plan::BuilderKind;
+use tls::Inside;
 
-/// Why a text is not the address of an engine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressError {
-    #[error("`{0}` is not the address of a Docker Engine; write `unix:///path` or `tcp://host:port`")]
-    Malformed(String),
-    #[error("`{0}`: engines over {1} are not supported yet; use `unix://`, or `tcp://` without TLS")]
-    Unsupported(String, &'static str),
-}
-
-impl Default for Address {
-    /// Where the Docker Engine of a machine listens unless told otherwise.
-    fn default() -> Self {
-        Address::Unix(PathBuf::from("/var/run/docker.sock"))
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    /// Reads the form that the variable `DOCKER_HOST` has.
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let malformed = || AddressError::Malformed(text.to_owned());
-        match text.split_once("://").ok_or_else(malformed)? {
-            ("unix", path) if path.starts_with('/') => Ok(Address::Unix(PathBuf::from(path))),
-            ("tcp" | "http", rest) => {
-                let authority = rest.strip_suffix('/').unwrap_or(rest);
-                let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "2375"));
-                if host.is_empty() || authority.contains('/') || port.parse::<u16>().is_err() {
-                    return Err(malformed());
-                }
-                Ok(Address::Tcp(format!("{host}:{port}")))
-            }
-            ("ssh", _) => Err(AddressError::Unsupported(text.to_owned(), "SSH")),
-            ("https", _) => Err(AddressError::Unsupported(text.to_owned(), "TLS")),
-            _ => Err(malformed()),
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Address::Unix(path) => write!(f, "unix://{}", path.display()),
-            Address::Tcp(authority) => write!(f, "tcp://{authority}"),
-        }
-    }
-}
+/// How long a builder may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// When a silent connection is asked for a sign of life, how often again, and after how many it is lost. Pings of
+/// HTTP/2 would do more, but a buildkitd hangs up on those that ping more than once in five minutes.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE_TRIES: u32 = 3;
 
 /// What goes wrong between this side and the engine, below the level of a build.
 #[derive(Debug, thiserror::Error)]
@@ -107,27 +60,51 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 impl Address {
-    async fn connect(&self) -> io::Result<Box<dyn Io>> {
-        match self {
-            Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
-            Address::Tcp(authority) => Ok(Box::new(TcpStream::connect(authority.as_str()).await?)),
+    /// Opens a connection on which `inside` is spoken next.
+    async fn connect(&self, kind: BuilderKind, inside: Inside) -> io::Result<Box<dyn Io>> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.open(kind, inside)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 seconds")),
         }
     }
 
-    /// Sends one HTTP request and returns the head of the answer, with the body still to be read.
-    pub(super) async fn request(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, TransportError> {
-        let io = TokioIo::new(self.connect().await?);
+    async fn open(&self, kind: BuilderKind, inside: Inside) -> io::Result<Box<dyn Io>> {
+        match self {
+            Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Address::Tcp { authority, tls } => {
+                let stream = TcpStream::connect(authority.as_str()).await?;
+                keep_alive(&stream)?;
+                let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+                match tls {
+                    None => Ok(Box::new(stream)),
+                    Some(tls) => Ok(Box::new(tls::connect(tls, host, inside, stream).await?)),
+                }
+            }
+            Address::Ssh(address) => Ok(Box::new(ssh::connect(address, kind)?)),
+        }
+    }
+
+    /// Sends one HTTP request to an engine and returns the head of the answer, with the body still to be read.
+    pub(super) async fn request<B>(&self, request: Request<B>) -> Result<Response<Incoming>, TransportError>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let io = TokioIo::new(self.connect(BuilderKind::Docker, Inside::Http1).await?);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
         tokio::spawn(connection);
         Ok(sender.send_request(request).await?)
     }
 
-    /// A gRPC channel to the engine's BuildKit. One connection: when it breaks, calls on it fail.
-    pub(super) async fn grpc(&self) -> Result<Channel, TransportError> {
-        let slot = Arc::new(Mutex::new(Some(self.upgrade("/grpc").await?)));
+    /// A gRPC channel to the BuildKit of an engine, or to a buildkitd. One connection: when it breaks, calls on it
+    /// fail.
+    pub(super) async fn grpc(&self, kind: BuilderKind) -> Result<Channel, TransportError> {
+        let stream: Box<dyn Io> = match kind {
+            BuilderKind::Docker => self.upgrade("/grpc").await?,
+            BuilderKind::Buildkit => self.connect(kind, Inside::Http2).await?,
+        };
+        let slot = Arc::new(Mutex::new(Some(TokioIo::new(stream))));
         let connector = service_fn(move |_| {
             let taken = slot.lock().ok().and_then(|mut slot| slot.take());
             async move { taken.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
@@ -137,8 +114,8 @@ impl Address {
 
     /// Turns a connection into a bare byte stream, as dockerd's `/grpc` and `/session` do
     /// (moby, client/hijack.go): the server answers 101 and then speaks HTTP/2 without negotiation.
-    async fn upgrade(&self, path: &str) -> Result<Upgraded, TransportError> {
-        let io = TokioIo::new(self.connect().await?);
+    async fn upgrade(&self, path: &str) -> Result<Box<dyn Io>, TransportError> {
+        let io = TokioIo::new(self.connect(BuilderKind::Docker, Inside::Http1).await?);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
         tokio::spawn(connection.with_upgrades());
         let request = Request::builder()
@@ -156,30 +133,19 @@ impl Address {
             let message = String::from_utf8_lossy(&body).trim().to_owned();
             return Err(TransportError::Refused { path: path.to_owned(), status, message });
         }
-        Ok(hyper::upgrade::on(response).await?)
+        Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Address, AddressError};
-
-    #[test]
-    fn reads_addresses_as_docker_host_writes_them() {
-        for (text, expected) in [
-            ("unix:///run/docker.sock", Some("unix:///run/docker.sock")),
-            ("tcp://10.0.0.7:2375", Some("tcp://10.0.0.7:2375")),
-            ("tcp://build.example", Some("tcp://build.example:2375")),
-            ("tcp://[::1]:4000/", Some("tcp://[::1]:4000")),
-            ("unix://relative.sock", None),
-            ("/var/run/docker.sock", None),
-            ("tcp://:2375", None),
-            ("tcp://host:port", None),
-        ] {
-            let address = text.parse::<Address>().ok().map(|address| address.to_string());
-            assert_eq!(address.as_deref(), expected, "{text}");
-        }
-        let ssh = "ssh://host".parse::<Address>();
-        assert_eq!(ssh, Err(AddressError::Unsupported("ssh://host".into(), "SSH")));
-    }
+/// A machine that is switched off says nothing: without this, a call to it would wait for ever.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_TRIES)?;
+    // The same for what was sent and is never acknowledged.
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream, KEEPALIVE.as_millis().try_into().unwrap_or(u32::MAX) * 4)?;
+    Ok(())
 }

@@ -9,9 +9,8 @@ use super::load::{self, Loaded, Params, show_diagnostics};
 use super::progress;
 use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
-use crate::buildkit::{Address, DockerEngine};
+use crate::buildkit::{Address, EngineBuilders};
 use crate::diag::render::printable;
-use crate::environment::Environment;
 use crate::host::Host;
 use crate::host::commands::LocalCommands;
 use crate::load::ProcessEnvironment;
@@ -25,16 +24,9 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
         Ok(plan) => plan,
         Err(code) => return code,
     };
-    let address = match engine_address() {
-        Ok(address) => address,
-        Err(message) => {
-            say_line(format_args!("error: {message}"));
-            return FAILED;
-        }
-    };
     let progress = progress::observer(args.progress);
     let host = Host::new(
-        Arc::new(DockerEngine::new(address)),
+        Arc::new(EngineBuilders::new(Address::of_machine(&ProcessEnvironment::new()))),
         Arc::new(Registries::new()),
         Arc::new(LocalCommands::new()),
         progress.clone(),
@@ -69,17 +61,6 @@ fn prepare(args: &RunArgs) -> Result<Plan, u8> {
         say_line(format_args!("nothing to do: {name} has no `wave`"));
     }
     plan.ok_or(WRONG)
-}
-
-/// The Docker Engine that `DOCKER_HOST` names, else the local one.
-fn engine_address() -> Result<Address, String> {
-    let environment = ProcessEnvironment::new();
-    let Some(text) = environment.var("DOCKER_HOST") else { return Ok(Address::default()) };
-    let address = text.parse().map_err(|error| format!("DOCKER_HOST: {error}"))?;
-    if matches!(address, Address::Tcp(_)) && environment.var("DOCKER_TLS_VERIFY").is_some() {
-        return Err("DOCKER_TLS_VERIFY is set, and engines over TLS are not supported yet".to_owned());
-    }
-    Ok(address)
 }
 
 /// Cancels the run at the first signal; at the second the process ends at once.

@@ -20,6 +20,8 @@ pub enum RunError {
     BuildTimeout { image: String, limit: Duration },
     #[error("image `{image}` was not pushed to `{reference}`: {source}")]
     Push { image: String, reference: String, source: PushError },
+    #[error("image `{image}` was built, but not tagged `{reference}`: {source}")]
+    Tag { image: String, reference: String, source: RegistryError },
     #[error("image `{image}` was pushed, but `{reference}` names {found} in the registry and not {expected}")]
     NotPublished { image: String, reference: String, expected: String, found: String },
     #[error("image `{image}` was pushed, but `{reference}` cannot be read back: {source}")]
@@ -42,10 +44,7 @@ impl RunError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            RunError::Engine { source: BuildError::Platforms { .. }, .. } => Some(
-                "either build for one platform, or turn on the containerd image store of the engine"
-                    .to_owned(),
-            ),
+            RunError::Engine { source: BuildError::Unsupported { help, .. }, .. } => Some(help.clone()),
             RunError::Engine { source: BuildError::Unreachable { cause, .. }, .. }
                 if cause.contains("ermission denied") =>
             {
@@ -54,11 +53,6 @@ impl RunError {
             RunError::Engine { source: BuildError::Unreachable { address, .. }, .. } => Some(format!(
                 "start the Docker Engine at {address}, or set DOCKER_HOST to the address of another one"
             )),
-            RunError::Engine { source: BuildError::CacheExport { .. }, .. }
-            | RunError::Build { source: BuildError::CacheExport { .. }, .. } => Some(
-                "either write `to = [cache.inline()]`, or remove the `cache` block: caching is automatic"
-                    .to_owned(),
-            ),
             RunError::Build { source: BuildError::DiskFull(_), .. } => Some(
                 "free disk space where the engine keeps its data, for example with `docker system prune`"
                     .to_owned(),

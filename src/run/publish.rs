@@ -1,24 +1,14 @@
-//! Builds images and pushes their tags.
+//! Pushes the tags of built images, and reads them back.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
+use super::prepare::Prepared;
 use super::{Report, RunError};
-use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, BuildRequest, Built, Credentials, Event, Host, Logins, PushRequest};
-use crate::plan::{Image, ImageId, Plan, PushTag, RepositoryId, Step, Tag};
-
-/// What builds and pushes need of a plan and its host, found out once.
-pub(super) struct Publisher<'a> {
-    plan: &'a Plan,
-    host: &'a Host,
-    credentials: IndexMap<RepositoryId, Option<Credentials>>,
-    /// By image, for those that the run needs.
-    caches: IndexMap<ImageId, CachePolicy>,
-}
+use crate::host::{Built, Event, PushRequest, Pushed};
+use crate::plan::{Image, ImageId, Plan, Tag};
 
 /// A tag that was pushed and read back.
 struct PublishedTag {
@@ -28,131 +18,7 @@ struct PublishedTag {
     elapsed: Duration,
 }
 
-impl<'a> Publisher<'a> {
-    /// Checks, before anything is built, that the engine and the registries can be used.
-    pub(super) async fn prepare(plan: &'a Plan, host: &'a Host) -> Result<Publisher<'a>, RunError> {
-        let mut publisher = Self { plan, host, credentials: IndexMap::new(), caches: IndexMap::new() };
-        let built = images_of(plan, |step| match step {
-            Step::Build { images } | Step::Push { images } => images,
-            Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
-        });
-        let pushed = images_of(plan, |step| match step {
-            Step::Push { images } => images,
-            _ => &[],
-        });
-        if let Some(first) = built.first() {
-            let engine_error =
-                |id| move |source| RunError::Engine { image: plan.image(id).name.clone(), source };
-            let engine = host.builder.engine().await.map_err(engine_error(*first))?;
-            for id in &built {
-                let policy =
-                    cache::policy(plan, &plan.image(*id).cache, &engine).map_err(engine_error(*id))?;
-                publisher.caches.insert(*id, policy);
-                if plan.image(*id).build.platforms.len() > 1 && !engine.containerd_store {
-                    let source = BuildError::Platforms { engine: engine.to_string() };
-                    return Err(RunError::Engine { image: plan.image(*id).name.clone(), source });
-                }
-            }
-        }
-        for id in built {
-            let image = plan.image(id);
-            let tags = image.tags.iter().filter(|_| pushed.contains(&id)).map(|tag| tag.tag.repository);
-            for repository in tags.chain(image.cache.repositories()) {
-                publisher.prepare_repository(image, repository).await?;
-            }
-        }
-        Ok(publisher)
-    }
-
-    async fn prepare_repository(&mut self, image: &Image, id: RepositoryId) -> Result<(), RunError> {
-        if self.credentials.contains_key(&id) {
-            return Ok(());
-        }
-        let repository = self.plan.repository(id);
-        let registry = self.plan.registry(repository.registry);
-        let found = self.host.registry.prepare(registry, repository).await;
-        let credentials = found.map_err(|source| RunError::Registry {
-            image: image.name.clone(),
-            repository: self.plan.repository_reference(id),
-            source,
-        })?;
-        self.credentials.insert(id, credentials);
-        Ok(())
-    }
-
-    /// The tags of an image in push order, its cache tag included where the image itself is the cache.
-    fn tags(&self, id: ImageId) -> Vec<PushTag> {
-        let mut tags = self.plan.image(id).tags.clone();
-        let cache_tag = self.caches.get(&id).and_then(|policy| policy.cache_tag.clone());
-        if let Some(tag) = cache_tag
-            && tags.iter().all(|pushed| pushed.tag != tag)
-        {
-            let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
-            tags.insert(first_moving, PushTag { tag, moving: true });
-        }
-        tags
-    }
-
-    /// Builds those of the images that this run has not built yet, in parallel.
-    pub(super) async fn build(&self, images: &[ImageId], report: &mut Report) -> Vec<RunError> {
-        let images: IndexSet<_> = images.iter().copied().collect();
-        let missing: Vec<_> = images.into_iter().filter(|id| report.image(*id).built.is_none()).collect();
-        let results = join_all(missing.iter().map(|id| self.build_one(*id))).await;
-        let mut errors = Vec::new();
-        for (id, result) in missing.into_iter().zip(results) {
-            match result {
-                Ok((built, elapsed)) => {
-                    let image = report.image_mut(id);
-                    image.built = Some(built);
-                    image.build_time = elapsed;
-                }
-                Err(error) => errors.push(error),
-            }
-        }
-        errors
-    }
-
-    async fn build_one(&self, id: ImageId) -> Result<(Built, Duration), RunError> {
-        let image = self.plan.image(id);
-        let name = || image.name.clone();
-        let observer = &self.host.observer;
-        observer.observe(&Event::BuildStarted { image: name() });
-        let started = Instant::now();
-        let request = self.build_request(id);
-        let progress = |progress| observer.observe(&Event::Build { image: name(), progress });
-        let build = self.host.builder.build(&request, &progress);
-        let result = match image.timeout {
-            Some(limit) => match tokio::time::timeout(limit, build).await {
-                Ok(result) => result.map_err(|source| RunError::Build { image: name(), source }),
-                Err(_) => Err(RunError::BuildTimeout { image: name(), limit }),
-            },
-            None => build.await.map_err(|source| RunError::Build { image: name(), source }),
-        };
-        let elapsed = started.elapsed();
-        match &result {
-            Ok(built) => {
-                observer.observe(&Event::BuildFinished { image: name(), built: built.clone(), elapsed })
-            }
-            Err(_) => observer.observe(&Event::BuildFailed { image: name(), elapsed }),
-        }
-        result.map(|built| (built, elapsed))
-    }
-
-    fn build_request(&self, id: ImageId) -> BuildRequest {
-        let image = self.plan.image(id);
-        let cache = self.caches.get(&id);
-        let host =
-            |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
-        let declared = self.credentials.iter().filter_map(|(id, found)| Some((host(*id), found.clone()?)));
-        BuildRequest {
-            build: image.build.clone(),
-            references: self.tags(id).iter().map(|pushed| self.plan.reference(&pushed.tag)).collect(),
-            cache_from: cache.map(|policy| policy.from.clone()).unwrap_or_default(),
-            cache_to: cache.map(|policy| policy.to.clone()).unwrap_or_default(),
-            logins: Logins::new(declared.collect(), Arc::clone(&self.host.registry)),
-        }
-    }
-
+impl Prepared<'_> {
     /// Builds the images and pushes all their tags: first those that name one build, then, if all of these are
     /// pushed, those that move. A moving tag never names an image of a step that failed.
     pub(super) async fn push(&self, images: &[ImageId], report: &mut Report) -> Vec<RunError> {
@@ -227,19 +93,11 @@ impl<'a> Publisher<'a> {
         tag: &Tag,
     ) -> Result<(String, u64), RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
-        let request = PushRequest {
-            image: built.image.clone(),
-            repository: self.plan.repository_reference(tag.repository),
-            tag: tag.tag.clone(),
-            credentials: self.credentials.get(&tag.repository).cloned().flatten(),
+        let pushed = if built.published {
+            self.tag_published(image, built, tag).await?
+        } else {
+            self.push_from_engine(image, built, tag).await?
         };
-        let progress = |progress| {
-            let event = Event::Push { image: name(), reference: reference(), progress };
-            self.host.observer.observe(&event);
-        };
-        let pushed = self.host.builder.push(&request, &progress).await;
-        let pushed =
-            pushed.map_err(|source| RunError::Push { image: name(), reference: reference(), source })?;
         let repository = self.plan.repository(tag.repository);
         let registry = self.plan.registry(repository.registry);
         let manifest = self.host.registry.manifest(registry, repository, &tag.tag).await;
@@ -261,12 +119,35 @@ impl<'a> Publisher<'a> {
             }),
         }
     }
-}
 
-/// The images that the selected waves' steps name, in the order of the file.
-fn images_of(plan: &Plan, operands: impl Fn(&Step) -> &[ImageId]) -> IndexSet<ImageId> {
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    steps.flat_map(operands).copied().collect()
+    async fn push_from_engine(&self, image: &Image, built: &Built, tag: &Tag) -> Result<Pushed, RunError> {
+        let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
+        let request = PushRequest {
+            image: built.image.clone(),
+            repository: self.plan.repository_reference(tag.repository),
+            tag: tag.tag.clone(),
+            credentials: self.credentials.get(&tag.repository).cloned().flatten(),
+        };
+        let progress = |progress| {
+            let event = Event::Push { image: name(), reference: reference(), progress };
+            self.host.observer.observe(&event);
+        };
+        let pushed = self.builder(image).push(&request, &progress).await;
+        pushed.map_err(|source| RunError::Push { image: name(), reference: reference(), source })
+    }
+
+    /// Tags an image that the engine has sent to the repository at the end of the build.
+    async fn tag_published(&self, image: &Image, built: &Built, tag: &Tag) -> Result<Pushed, RunError> {
+        let repository = self.plan.repository(tag.repository);
+        let registry = self.plan.registry(repository.registry);
+        let tagged = self.host.registry.tag(registry, repository, &built.image, &tag.tag).await;
+        tagged.map_err(|source| RunError::Tag {
+            image: image.name.clone(),
+            reference: self.plan.reference(tag),
+            source,
+        })?;
+        Ok(Pushed::new(built.image.clone(), Vec::new(), Vec::new()))
+    }
 }
 
 fn record(report: &mut Report, plan: &Plan, id: ImageId, tag: PublishedTag) {

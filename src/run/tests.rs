@@ -14,9 +14,9 @@ use super::{Outcome, Report, RunError, run};
 use crate::environment::{Environment, PathKind};
 use crate::host::commands::LocalCommands;
 use crate::host::{
-    BuildError, BuildProgress, BuildRequest, Builder, Built, BuiltStep, CommandError, CommandRequest,
-    Commands, Credentials, Engine, Event, Host, Layer, Manifest, Observer, OnLine, PushError, PushProgress,
-    PushRequest, Pushed, Registry, RegistryError,
+    BuildError, BuildProgress, BuildRequest, Builder, Builders, Built, BuiltStep, CommandError,
+    CommandRequest, Commands, Credentials, Engine, Event, Host, ImageStore, Layer, Manifest, Observer,
+    OnLine, PushError, PushProgress, PushRequest, Pushed, Registry, RegistryError,
 };
 use crate::plan::{self, Inputs, Plan, Step, WaveBody};
 use crate::source::SourceMap;
@@ -88,7 +88,8 @@ impl Builder for Script {
         if self.call("engine".to_owned()) {
             return Err(BuildError::Unreachable { address: "unix:///x".into(), cause: "gone".into() });
         }
-        Ok(Engine::new("unix:///x", "1.0", self.containerd_store))
+        let store = if self.containerd_store { ImageStore::Containerd } else { ImageStore::Graphdriver };
+        Ok(Engine::new("unix:///x", plan::BuilderKind::Docker, "1.0", store))
     }
 
     async fn build(
@@ -144,6 +145,17 @@ impl Registry for Script {
         Ok(None)
     }
 
+    async fn tag(
+        &self,
+        _: &plan::Registry,
+        repository: &plan::Repository,
+        digest: &str,
+        tag: &str,
+    ) -> Result<(), RegistryError> {
+        self.call(format!("tag {}:{tag} {digest}", repository.name));
+        Ok(())
+    }
+
     async fn machine_login(&self, _: &str) -> Option<Credentials> {
         None
     }
@@ -187,8 +199,17 @@ impl Observer for Script {
     fn observe(&self, _: &Event) {}
 }
 
+/// The script, whatever builder an image names.
+struct OnlyBuilder(Arc<Script>);
+
+impl Builders for OnlyBuilder {
+    fn builder(&self, _: Option<&plan::Builder>) -> Result<Arc<dyn Builder>, BuildError> {
+        Ok(self.0.clone())
+    }
+}
+
 fn host(script: &Arc<Script>) -> Host {
-    Host::new(script.clone(), script.clone(), script.clone(), script.clone())
+    Host::new(Arc::new(OnlyBuilder(script.clone())), script.clone(), script.clone(), script.clone())
 }
 
 async fn run_script(text: &str, script: Script) -> (Report, String) {
@@ -308,7 +329,7 @@ async fn several_platforms_need_the_containerd_store() {
     let text = FILE.replace("image api {", "image api {\n  platforms = [\"linux/amd64\", \"linux/arm64\"]");
     let (report, calls) = run_script(&text, Script::default()).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("the engine cannot do this") };
-    let expected = "image `api` cannot be built: the Docker Engine 1.0 at unix:///x cannot keep an image of several platforms";
+    let expected = "image `api` cannot be built: the Docker Engine 1.0 (classic image store) at unix:///x does not support an image of several platforms";
     assert_eq!(errors[0].to_string(), expected);
     assert_eq!(calls, "engine");
 }
@@ -384,7 +405,7 @@ async fn an_export_that_the_engine_cannot_do_fails_before_the_build() {
     let Outcome::Failed(errors) = &report.outcome else { panic!("the engine cannot do this") };
     assert_eq!(
         errors[0].to_string(),
-        "image `api` cannot be built: the Docker Engine 1.0 at unix:///x cannot export a cache to a registry"
+        "image `api` cannot be built: the Docker Engine 1.0 (classic image store) at unix:///x does not support writing a cache with `cache.registry`"
     );
     assert_eq!(calls, "engine");
 }

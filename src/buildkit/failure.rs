@@ -1,0 +1,80 @@
+//! Why a solve failed: what the engine says → [`BuildError`].
+
+use tonic::{Code, Status};
+
+use super::status::Progress;
+use crate::host::{BuildError, root_cause};
+
+/// The error for a solve that ended with `status`; `progress` knows which step it was.
+pub(super) fn build_error(status: &Status, progress: &mut Progress) -> BuildError {
+    if let Some(failed) = progress.failed_step() {
+        let cause = plain_words(&failed.error).to_owned();
+        return BuildError::Step { step: failed.name, cause, output: failed.output, place: None };
+    }
+    let message = plain_words(status.message().trim()).to_owned();
+    match status.code() {
+        _ if message.contains("no space left on device") => BuildError::DiskFull(message),
+        Code::Unavailable | Code::Internal | Code::Cancelled => {
+            BuildError::ConnectionLost { cause: message, step: progress.running_step() }
+        }
+        // The engine's own errors arrive as words; only those of the transport have a cause on this side.
+        _ if std::error::Error::source(status).is_some() => {
+            BuildError::ConnectionLost { cause: root_cause(status), step: progress.running_step() }
+        }
+        _ => BuildError::Engine(message),
+    }
+}
+
+/// BuildKit's message without the layers that it went through: what is left names the cause.
+fn plain_words(message: &str) -> &str {
+    const LAYERS: &[&str] = &[
+        "failed to solve: ",
+        "failed to solve with frontend dockerfile.v0: ",
+        "failed to solve with frontend gateway.v0: ",
+        "failed to create LLB definition: ",
+        "failed to compute cache key: ",
+        "rpc error: code = Unknown desc = ",
+    ];
+    let mut message = message;
+    while let Some(rest) = LAYERS.iter().find_map(|layer| message.strip_prefix(layer)) {
+        message = rest;
+    }
+    // Newer engines add an id that says nothing to anyone: `… of ref 65fd::2zsq: "/x": not found`
+    if let Some((_, cause)) =
+        message.strip_prefix("failed to calculate checksum of ref ").and_then(|rest| rest.split_once(": "))
+    {
+        message = cause;
+    }
+    if let Some(once) = message.strip_suffix(": not found").filter(|once| once.ends_with(" not found")) {
+        return once;
+    }
+    // `executor failed running […]: exit code: 3`, `process "…" did not complete successfully: exit code: 3`
+    match message.rfind("exit code: ") {
+        Some(at) if message.starts_with("executor failed") || message.starts_with("process ") => {
+            message.get(at..).unwrap_or(message)
+        }
+        _ => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_words;
+
+    #[test]
+    fn messages_say_the_cause() {
+        for (message, cause) in [
+            (
+                "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 14: unknown instruction: FOO",
+                "dockerfile parse error line 14: unknown instruction: FOO",
+            ),
+            ("executor failed running [/bin/sh -c make]: exit code: 3", "exit code: 3"),
+            ("process \"/bin/sh -c make\" did not complete successfully: exit code: 137", "exit code: 137"),
+            ("r.io/base:1: not found", "r.io/base:1: not found"),
+            ("failed to compute cache key: \"/x\" not found: not found", "\"/x\" not found"),
+            ("failed to calculate checksum of ref 65fd::2zsq: \"/x\": not found", "\"/x\": not found"),
+        ] {
+            assert_eq!(plain_words(message), cause);
+        }
+    }
+}

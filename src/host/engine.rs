@@ -1,0 +1,287 @@
+//! What an engine is and what it can do: facts about its kind, its version and its image store.
+//!
+//! BuildKit says little about itself and ignores what it does not know, so that a build with a setting that an older
+//! engine lacks would go on without it. The table in [`Engine::can`] and those of the cache methods are what
+//! BuildKit's and Docker's sources say of each version.
+
+use std::fmt;
+
+use super::BuildError;
+use crate::plan::{Attest, Build, BuilderKind};
+
+/// An engine, as far as a build depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Engine {
+    /// Where it listens: `unix:///var/run/docker.sock`.
+    pub address: String,
+    /// A Docker Engine, or BuildKit on its own.
+    pub kind: BuilderKind,
+    /// Of the Docker Engine, or of buildkitd: `20.10.24`. Empty: a buildkitd that is too old to say.
+    pub version: String,
+    /// Where built images are.
+    pub store: ImageStore,
+    /// What it can build for, its own platform first: `linux/amd64`. Empty when it does not say.
+    pub platforms: Vec<String>,
+}
+
+/// Where an engine keeps what it has built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImageStore {
+    /// A classic storage driver of the Docker Engine, such as `overlay2`.
+    Graphdriver,
+    /// The containerd image store of the Docker Engine.
+    Containerd,
+    /// Nowhere: images leave the engine at the end of the build.
+    None,
+}
+
+/// Something that not every engine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Feature {
+    /// `contexts`
+    NamedContexts,
+    /// `shm_size`
+    ShmSize,
+    /// `ulimits`
+    Ulimits,
+    /// An image of several platforms.
+    MultiPlatform,
+    /// `annotations`
+    Annotations,
+    /// `attest`
+    Attestations,
+}
+
+/// A way to keep the cache of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheMethod {
+    /// `cache.inline`
+    Inline,
+    /// `cache.registry`
+    Registry,
+    /// `cache.local`
+    Local,
+    /// `cache.gha`
+    Gha,
+    /// `cache.s3`
+    S3,
+}
+
+impl CacheMethod {
+    /// Every method.
+    pub const ALL: [CacheMethod; 5] =
+        [CacheMethod::Inline, CacheMethod::Registry, CacheMethod::Local, CacheMethod::Gha, CacheMethod::S3];
+}
+
+impl Engine {
+    /// An engine of which nothing more is known.
+    pub fn new(
+        address: impl Into<String>,
+        kind: BuilderKind,
+        version: impl Into<String>,
+        store: ImageStore,
+    ) -> Self {
+        let (address, version) = (address.into(), version.into());
+        Self { address, kind, version, store, platforms: Vec::new() }
+    }
+
+    /// The same engine, with what it can build for.
+    #[must_use]
+    pub fn with_platforms(mut self, platforms: Vec<String>) -> Self {
+        self.platforms = platforms;
+        self
+    }
+
+    /// Whether an image that is built can be used by the next build, or pushed later.
+    pub fn keeps_images(&self) -> bool {
+        self.store != ImageStore::None
+    }
+
+    /// Whether it does what a setting asks for.
+    pub fn can(&self, feature: Feature) -> bool {
+        match feature {
+            // The Dockerfile frontend of BuildKit 0.8, in Docker 20.10, does not know them and says nothing.
+            Feature::NamedContexts | Feature::ShmSize | Feature::Ulimits => match self.kind {
+                BuilderKind::Docker => self.is_at_least(23, 0),
+                BuilderKind::Buildkit => self.is_at_least(0, 10),
+            },
+            // The exporter of classic storage drivers writes one manifest without annotations
+            // (moby, daemon/internal/builder-next/exporter/mobyexporter/export.go).
+            Feature::MultiPlatform => self.store != ImageStore::Graphdriver,
+            Feature::Annotations | Feature::Attestations => match self.store {
+                ImageStore::Graphdriver => false,
+                ImageStore::Containerd => true,
+                ImageStore::None => self.is_at_least(0, 11),
+            },
+        }
+    }
+
+    /// Whether a build can read a cache of this kind.
+    pub fn can_import(&self, method: CacheMethod) -> bool {
+        match method {
+            CacheMethod::Inline | CacheMethod::Registry => true,
+            method => self.can_export(method),
+        }
+    }
+
+    /// Whether a build can write a cache of this kind (moby, daemon/internal/builder-next/controller.go; buildkit,
+    /// cmd/buildkitd/main.go).
+    pub fn can_export(&self, method: CacheMethod) -> bool {
+        match method {
+            CacheMethod::Inline => true,
+            CacheMethod::Registry | CacheMethod::Gha => self.store != ImageStore::Graphdriver,
+            CacheMethod::S3 => self.store == ImageStore::None,
+            // It is written through a service for content that this client does not offer.
+            CacheMethod::Local => false,
+        }
+    }
+
+    /// Whether everything that a build asks for is known to the engine.
+    ///
+    /// # Errors
+    /// [`BuildError::Unsupported`] names the first setting that the engine does not know.
+    pub fn check(&self, build: &Build) -> Result<(), BuildError> {
+        let asked = [
+            (Feature::NamedContexts, "`contexts`", !build.contexts.is_empty()),
+            (Feature::ShmSize, "`shm_size`", build.shm_size.is_some()),
+            (Feature::Ulimits, "`ulimits`", !build.ulimits.is_empty()),
+            (Feature::MultiPlatform, "an image of several platforms", build.platforms.len() > 1),
+            (Feature::Annotations, "`annotations`", !build.annotations.is_empty()),
+            (Feature::Attestations, "`attest`", build.attest != Attest::None),
+        ];
+        match asked.into_iter().find(|(feature, _, asked)| *asked && !self.can(*feature)) {
+            Some((feature, what, _)) => Err(self.unsupported(what, works_on(feature))),
+            None => self.check_platforms(build),
+        }
+    }
+
+    fn check_platforms(&self, build: &Build) -> Result<(), BuildError> {
+        let known = |platform: &&String| {
+            self.platforms.is_empty() || self.platforms.iter().any(|known| is_variant(platform, known))
+        };
+        match build.platforms.iter().find(|platform| !known(platform)) {
+            Some(platform) => {
+                let can = self.platforms.join(", ");
+                let help =
+                    format!("it builds for {can}; emulation (binfmt_misc) or another `builder` adds more");
+                Err(self.unsupported(&format!("the platform {platform}"), help))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The error for what this engine does not do; `help` says what would.
+    pub fn unsupported(&self, what: &str, help: impl Into<String>) -> BuildError {
+        BuildError::Unsupported { engine: self.to_string(), what: what.to_owned(), help: help.into() }
+    }
+
+    /// Compares the version, of which only the numbers count: `26.1.5+dfsg1`. One that is unknown is an old one.
+    fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let mut numbers = self.version.trim_start_matches('v').split(|one: char| !one.is_ascii_digit());
+        let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
+        (next(), next()) >= (major, minor)
+    }
+}
+
+/// Which engines have a feature, for the help of an error.
+fn works_on(feature: Feature) -> &'static str {
+    match feature {
+        Feature::NamedContexts | Feature::ShmSize | Feature::Ulimits => {
+            "Docker Engine 23.0 and later, and BuildKit 0.10 and later, know it"
+        }
+        Feature::MultiPlatform => {
+            "either build for one platform, or turn on the containerd image store of the engine"
+        }
+        Feature::Annotations | Feature::Attestations => {
+            "either turn on the containerd image store of the engine, or use a `builder` with `kind = \"buildkit\"`"
+        }
+    }
+}
+
+/// `linux/arm64/v8` is what `linux/arm64` is short for.
+fn is_variant(wanted: &str, known: &str) -> bool {
+    let plain = |platform: &str| platform.trim_end_matches("/v8").to_owned();
+    plain(wanted) == plain(known)
+}
+
+impl fmt::Display for ImageStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ImageStore::Graphdriver => "classic image store",
+            ImageStore::Containerd => "containerd image store",
+            ImageStore::None => "no image store",
+        })
+    }
+}
+
+impl fmt::Display for CacheMethod {
+    /// The word that the language has for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CacheMethod::Inline => "inline",
+            CacheMethod::Registry => "registry",
+            CacheMethod::Local => "local",
+            CacheMethod::Gha => "gha",
+            CacheMethod::S3 => "s3",
+        })
+    }
+}
+
+impl fmt::Display for Engine {
+    /// As it stands in a message: `the Docker Engine 26.1.5 (containerd image store) at unix:///…`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, version, store, .. } = self;
+        match self.kind {
+            BuilderKind::Docker => write!(f, "the Docker Engine {version} ({store}) at {address}"),
+            BuilderKind::Buildkit if version.is_empty() => write!(f, "the buildkitd at {address}"),
+            BuilderKind::Buildkit => write!(f, "the buildkitd {version} at {address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn docker(version: &str, store: ImageStore) -> Engine {
+        Engine::new("unix:///x", BuilderKind::Docker, version, store)
+    }
+
+    #[test]
+    fn versions_are_compared_by_their_numbers() {
+        let engine = docker("26.1.5+dfsg1", ImageStore::Graphdriver);
+        assert!(engine.is_at_least(26, 1) && engine.is_at_least(23, 9));
+        assert!(!engine.is_at_least(26, 2) && !engine.is_at_least(27, 0));
+        assert!(!docker("", ImageStore::Graphdriver).is_at_least(0, 1));
+        assert!(docker("v0.12.5", ImageStore::None).is_at_least(0, 11));
+    }
+
+    #[test]
+    fn what_an_engine_would_ignore_is_not_asked_of_it() {
+        assert!(!docker("20.10.24", ImageStore::Graphdriver).can(Feature::Ulimits));
+        assert!(docker("23.0.0", ImageStore::Graphdriver).can(Feature::Ulimits));
+        assert!(!docker("28.5.2", ImageStore::Graphdriver).can(Feature::Annotations));
+        assert!(docker("28.5.2", ImageStore::Containerd).can(Feature::Annotations));
+    }
+
+    #[test]
+    fn caches_depend_on_the_store() {
+        let exports = |store| {
+            let engine = docker("28.5.2", store);
+            CacheMethod::ALL.map(|method| engine.can_export(method))
+        };
+        assert_eq!(exports(ImageStore::Graphdriver), [true, false, false, false, false]);
+        assert_eq!(exports(ImageStore::Containerd), [true, true, false, true, false]);
+        assert_eq!(exports(ImageStore::None), [true, true, false, true, true]);
+    }
+
+    #[test]
+    fn variants_of_arm64_are_one_platform() {
+        assert!(is_variant("linux/arm64", "linux/arm64/v8"));
+        assert!(!is_variant("linux/arm/v7", "linux/arm/v6"));
+    }
+}

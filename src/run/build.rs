@@ -1,0 +1,159 @@
+//! Builds images, those first that others need.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use indexmap::{IndexMap, IndexSet};
+
+use super::prepare::Prepared;
+use super::{Report, RunError};
+use crate::host::{BuildRequest, Built, Event, Feature, Logins};
+use crate::plan::{Context, Image, ImageId, RepositoryId};
+
+/// The end of a build.
+struct Ended {
+    id: ImageId,
+    result: Result<Built, RunError>,
+    elapsed: Duration,
+}
+
+impl Prepared<'_> {
+    /// Builds those of the images that this run has not built yet, with all that they need. Each is started as soon
+    /// as its needs are built; after a failure nothing more is, and what runs is waited for.
+    pub(super) async fn build(&self, images: &[ImageId], report: &mut Report) -> Vec<RunError> {
+        let mut waiting = self.missing(images, report);
+        let mut running = FuturesUnordered::new();
+        let mut errors = Vec::new();
+        loop {
+            if errors.is_empty() {
+                let is_ready = |id: &ImageId| self.needs_are_built(*id, report);
+                for id in waiting.iter().copied().filter(is_ready).collect::<Vec<_>>() {
+                    waiting.shift_remove(&id);
+                    match self.build_request(id, report) {
+                        Ok(request) => running.push(self.build_one(id, request)),
+                        Err(error) => errors.push(error),
+                    }
+                }
+            }
+            let Some(Ended { id, result, elapsed }) = running.next().await else { return errors };
+            match result {
+                Ok(built) => {
+                    let image = report.image_mut(id);
+                    image.built = Some(built);
+                    image.build_time = elapsed;
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+
+    /// The images with their needs, as far as they are not built.
+    fn missing(&self, images: &[ImageId], report: &Report) -> IndexSet<ImageId> {
+        let mut missing = IndexSet::new();
+        let mut open = images.to_vec();
+        while let Some(id) = open.pop() {
+            if report.image(id).built.is_none() && missing.insert(id) {
+                open.extend(&self.plan.image(id).needs);
+            }
+        }
+        // In the order of the file, whatever the order in which they were found.
+        missing.sort();
+        missing
+    }
+
+    fn needs_are_built(&self, id: ImageId, report: &Report) -> bool {
+        self.plan.image(id).needs.iter().all(|need| report.image(*need).built.is_some())
+    }
+
+    async fn build_one(&self, id: ImageId, request: BuildRequest) -> Ended {
+        let image = self.plan.image(id);
+        let name = || image.name.clone();
+        let observer = &self.host.observer;
+        observer.observe(&Event::BuildStarted { image: name() });
+        let started = Instant::now();
+        let progress = |progress| observer.observe(&Event::Build { image: name(), progress });
+        let build = self.builder(image).build(&request, &progress);
+        let result = match image.timeout {
+            Some(limit) => match tokio::time::timeout(limit, build).await {
+                Ok(result) => result.map_err(|source| RunError::Build { image: name(), source }),
+                Err(_) => Err(RunError::BuildTimeout { image: name(), limit }),
+            },
+            None => build.await.map_err(|source| RunError::Build { image: name(), source }),
+        };
+        let elapsed = started.elapsed();
+        match &result {
+            Ok(built) => {
+                observer.observe(&Event::BuildFinished { image: name(), built: built.clone(), elapsed })
+            }
+            Err(_) => observer.observe(&Event::BuildFailed { image: name(), elapsed }),
+        }
+        Ended { id, result, elapsed }
+    }
+
+    fn build_request(&self, id: ImageId, report: &Report) -> Result<BuildRequest, RunError> {
+        let image = self.plan.image(id);
+        let cache = self.cache(id);
+        let host =
+            |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
+        let declared = self.credentials.iter().filter_map(|(id, found)| Some((host(*id), found.clone()?)));
+        let repositories = image.tags.iter().filter(|_| self.is_sent(id)).map(|tag| tag.tag.repository);
+        let repositories: IndexSet<_> = repositories.collect();
+        Ok(BuildRequest {
+            build: image.build.clone(),
+            images: self.stand_ins(image, report)?,
+            references: self.tags(id).iter().map(|pushed| self.plan.reference(&pushed.tag)).collect(),
+            push_to: repositories.into_iter().map(|id| self.plan.repository_reference(id)).collect(),
+            cache_from: cache.from.clone(),
+            cache_to: cache.to.clone(),
+            logins: Logins::new(declared.collect(), Arc::clone(&self.host.registry)),
+        })
+    }
+
+    /// Where the engine finds the images of the plan that a build uses.
+    fn stand_ins(&self, image: &Image, report: &Report) -> Result<IndexMap<String, String>, RunError> {
+        let mut found = IndexMap::new();
+        for (name, context) in &image.build.contexts {
+            if let Context::Image(needed) = context {
+                found.insert(name.clone(), self.place(image, *needed, report)?);
+            }
+        }
+        if !self.engine(image).can(Feature::NamedContexts) {
+            return Ok(found);
+        }
+        // The Dockerfile may name them by a tag, which is not pushed yet.
+        for needed in &image.needs {
+            let place = self.place(image, *needed, report)?;
+            for tag in &self.plan.image(*needed).tags {
+                found.insert(self.plan.reference(&tag.tag), place.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where the engine of `image` finds an image that was built before: in a registry if it is there already, else in
+    /// the engine's own store.
+    fn place(&self, image: &Image, needed: ImageId, report: &Report) -> Result<String, RunError> {
+        let base = self.plan.image(needed);
+        let built = report.image(needed);
+        let repository = base.tags.first().map(|tag| self.plan.repository_reference(tag.tag.repository));
+        if let (Some(Built { published: true, image: digest, .. }), Some(repository)) =
+            (&built.built, &repository)
+        {
+            return Ok(format!("docker-image://{repository}@{digest}"));
+        }
+        if let Some(reference) = &built.reference {
+            return Ok(format!("docker-image://{reference}"));
+        }
+        let local = self.tags(needed).first().map(|tag| self.plan.reference(&tag.tag));
+        match local.filter(|_| base.builder == image.builder && self.engine(base).keeps_images()) {
+            Some(reference) => Ok(format!("docker-image://{reference}")),
+            None => {
+                let what = format!("image `{}`, which is in no registry yet,", base.name);
+                let help = format!("give `{}` a tag and push it in an earlier step", base.name);
+                let source = self.engine(image).unsupported(&what, help);
+                Err(RunError::Build { image: image.name.clone(), source })
+            }
+        }
+    }
+}
