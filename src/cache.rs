@@ -1,5 +1,7 @@
 //! Cache policy: what an image's cache settings mean on a given engine.
 
+pub mod defects;
+
 use crate::host::{BuildError, CacheMethod, Engine};
 use crate::plan::{Bucket, Cache, CacheMode, CacheSource, CacheTarget, Plan, Tag};
 

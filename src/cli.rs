@@ -2,6 +2,7 @@
 //! library.
 
 mod check;
+mod doctor;
 mod explain;
 mod fmt;
 mod list;
@@ -45,6 +46,7 @@ Examples:
   cachelang explain E0201                what a code means
   cachelang plan                         what a run would do
   cachelang list                         what the file declares
+  cachelang doctor                       whether a run could start here
 
 Environment:
   DOCKER_HOST    the Docker Engine (default: unix:///var/run/docker.sock)
@@ -105,6 +107,18 @@ Exit codes:
   0 there is a plan, 2 the file or the command line is wrong")]
     Plan(plan::PlanArgs),
 
+    /// Look at the engines and registries that a run would use, and change nothing
+    #[command(after_help = "\
+Without a .cachefile, only the engine of this machine is looked at.
+
+Examples:
+  cachelang doctor
+  cachelang doctor -f deploy/.cachefile --param target=ecr
+
+Exit codes:
+  0 a run could start, 1 it could not, 2 the file or the command line is wrong")]
+    Doctor(load::InputArgs),
+
     /// List what a file declares: params with their values, images, waves
     #[command(after_help = "\
 Descriptions are the `##` lines above an item.
@@ -146,8 +160,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     ExitCode::from(match cli.command {
-        Command::Run(args) => run_pipeline(&args),
+        Command::Run(args) => block_on(run::run(&args)),
         Command::Check(args) => check::check(args),
+        Command::Doctor(args) => block_on(doctor::doctor(&args)),
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
         Command::Plan(args) => plan::plan(args),
@@ -155,7 +170,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-fn run_pipeline(args: &RunArgs) -> u8 {
+fn block_on(command: impl Future<Output = u8>) -> u8 {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -163,7 +178,7 @@ fn run_pipeline(args: &RunArgs) -> u8 {
             return FAILED;
         }
     };
-    let code = runtime.block_on(run::run(args));
+    let code = runtime.block_on(command);
     // A build that was given up may still have a file open; there is nothing left to wait for.
     runtime.shutdown_background();
     code

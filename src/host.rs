@@ -259,6 +259,9 @@ pub trait Registry: Send + Sync {
         repository: &plan::Repository,
     ) -> Result<Option<Credentials>, RegistryError>;
 
+    /// Where the credentials for a registry come from, for a person who looks for them; `None` if there are none.
+    async fn login_origin(&self, registry: &plan::Registry) -> Result<Option<String>, RegistryError>;
+
     /// Gives a manifest that is in the repository another tag.
     async fn tag(
         &self,

@@ -36,6 +36,7 @@ pub mod check;
 pub mod cli;
 pub mod diag;
 mod dockerfile;
+pub mod doctor;
 pub mod environment;
 mod git;
 pub mod host;

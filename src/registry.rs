@@ -144,6 +144,10 @@ impl Registry for Registries {
         }
     }
 
+    async fn login_origin(&self, registry: &plan::Registry) -> Result<Option<String>, RegistryError> {
+        Ok(self.credentials(registry).await?.map(|found| found.origin))
+    }
+
     async fn tag(
         &self,
         registry: &plan::Registry,

@@ -1,8 +1,10 @@
 //! A Docker Engine as a [`Builder`].
 
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use async_trait::async_trait;
+use bollard::models::SystemInfo;
 use bollard::query_parameters::TagImageOptionsBuilder;
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use hyper::body::Incoming;
@@ -27,7 +29,7 @@ const REQUEST_TIMEOUT: u64 = 60;
 pub struct DockerEngine {
     address: Address,
     docker: OnceCell<Docker>,
-    store: OnceCell<ImageStore>,
+    info: OnceCell<SystemInfo>,
 }
 
 /// What a transport of bollard returns.
@@ -49,7 +51,7 @@ async fn send(
 impl DockerEngine {
     /// An engine by its address; nothing is connected before it is needed.
     pub fn new(address: Address) -> Self {
-        Self { address, docker: OnceCell::new(), store: OnceCell::new() }
+        Self { address, docker: OnceCell::new(), info: OnceCell::new() }
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
@@ -70,15 +72,16 @@ impl DockerEngine {
         self.docker.get_or_try_init(connect).await
     }
 
+    async fn info(&self) -> Result<&SystemInfo, BuildError> {
+        let ask = || async { self.docker().await?.info().await.map_err(|error| self.unreachable(&error)) };
+        self.info.get_or_try_init(ask).await
+    }
+
     async fn store(&self) -> Result<ImageStore, BuildError> {
-        let find = || async {
-            let info = self.docker().await?.info().await.map_err(|error| self.unreachable(&error))?;
-            // The containerd image store says so in `DriverStatus`.
-            let mut values = info.driver_status.iter().flatten().flatten();
-            let containerd = values.any(|value| value == "io.containerd.snapshotter.v1");
-            Ok(if containerd { ImageStore::Containerd } else { ImageStore::Graphdriver })
-        };
-        self.store.get_or_try_init(find).await.copied()
+        // The containerd image store says so in `DriverStatus`.
+        let mut values = self.info().await?.driver_status.iter().flatten().flatten();
+        let containerd = values.any(|value| value == "io.containerd.snapshotter.v1");
+        Ok(if containerd { ImageStore::Containerd } else { ImageStore::Graphdriver })
     }
 
     async fn channel(&self) -> Result<Channel, BuildError> {
@@ -109,11 +112,19 @@ impl Builder for DockerEngine {
     async fn engine(&self) -> Result<Engine, BuildError> {
         let docker = self.docker().await?;
         let version = docker.version().await.map_err(|error| self.unreachable(&error))?;
+        let channel = self.channel().await?;
         let platforms =
-            worker::platforms(self.channel().await?).await.map_err(|status| self.unreachable(&status))?;
-        let version = version.version.unwrap_or_default();
-        let engine = Engine::new(self.address.to_string(), BuilderKind::Docker, version, self.store().await?);
-        Ok(engine.with_platforms(platforms))
+            worker::platforms(channel.clone()).await.map_err(|status| self.unreachable(&status))?;
+        let buildkit = worker::version(channel).await.map_err(|status| self.unreachable(&status))?;
+        let address = self.address.to_string();
+        let store = self.store().await?;
+        let mut engine =
+            Engine::new(address, BuilderKind::Docker, version.version.unwrap_or_default(), store)
+                .with_platforms(platforms);
+        engine.api = version.api_version;
+        engine.buildkit = buildkit;
+        engine.data_folder = self.info().await?.docker_root_dir.as_ref().map(PathBuf::from);
+        Ok(engine)
     }
 
     async fn build(

@@ -5,6 +5,7 @@
 //! BuildKit's and Docker's sources say of each version.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::BuildError;
 use crate::plan::{Attest, Build, BuilderKind};
@@ -23,6 +24,12 @@ pub struct Engine {
     pub store: ImageStore,
     /// What it can build for, its own platform first: `linux/amd64`. Empty when it does not say.
     pub platforms: Vec<String>,
+    /// Of a Docker Engine, the newest version of its API: `1.45`.
+    pub api: Option<String>,
+    /// The version of the BuildKit inside; `None` before 0.11, which does not say.
+    pub buildkit: Option<String>,
+    /// Where a Docker Engine keeps its data, on its machine.
+    pub data_folder: Option<PathBuf>,
 }
 
 /// Where an engine keeps what it has built.
@@ -86,7 +93,8 @@ impl Engine {
         store: ImageStore,
     ) -> Self {
         let (address, version) = (address.into(), version.into());
-        Self { address, kind, version, store, platforms: Vec::new() }
+        let (platforms, api, buildkit, data_folder) = Default::default();
+        Self { address, kind, version, store, platforms, api, buildkit, data_folder }
     }
 
     /// The same engine, with what it can build for.
@@ -140,6 +148,15 @@ impl Engine {
         }
     }
 
+    /// The forms in which images leave it (moby, daemon/internal/builder-next/worker/worker.go; buildkit, exporter).
+    pub fn exporters(&self) -> &'static [&'static str] {
+        match self.store {
+            ImageStore::Graphdriver => &["moby", "local", "tar"],
+            ImageStore::Containerd => &["moby", "image", "oci", "docker", "local", "tar"],
+            ImageStore::None => &["image", "oci", "docker", "local", "tar"],
+        }
+    }
+
     /// Whether everything that a build asks for is known to the engine.
     ///
     /// # Errors
@@ -180,7 +197,7 @@ impl Engine {
     }
 
     /// Compares the version, of which only the numbers count: `26.1.5+dfsg1`. One that is unknown is an old one.
-    fn is_at_least(&self, major: u32, minor: u32) -> bool {
+    pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
         let mut numbers = self.version.trim_start_matches('v').split(|one: char| !one.is_ascii_digit());
         let mut next = || numbers.next().and_then(|number| number.parse::<u32>().ok()).unwrap_or(0);
         (next(), next()) >= (major, minor)

@@ -145,6 +145,10 @@ impl Registry for Script {
         Ok(None)
     }
 
+    async fn login_origin(&self, _: &plan::Registry) -> Result<Option<String>, RegistryError> {
+        Ok(None)
+    }
+
     async fn tag(
         &self,
         _: &plan::Registry,

@@ -1,0 +1,145 @@
+//! `cachelang doctor`
+
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::HumanBytes;
+
+use super::load::{self, InputArgs, Params};
+use super::say::{print_line, say_line};
+use super::{FAILED, WRONG};
+use crate::buildkit::{Address, EngineBuilders};
+use crate::cache::defects;
+use crate::diag::render::printable;
+use crate::doctor::{self, BuilderState, RegistryState};
+use crate::host::{CacheMethod, Engine, ImageStore, Registry};
+use crate::load::ProcessEnvironment;
+use crate::plan::BuilderKind;
+use crate::registry::Registries;
+
+/// Looks at everything that a run would use; the exit code says whether one could start.
+pub(super) async fn doctor(args: &InputArgs) -> u8 {
+    let builders = EngineBuilders::new(Address::of_machine(&ProcessEnvironment::new()));
+    if args.file.is_none() && !has_file() {
+        say_line(format_args!("there is no .cachefile here: only the engine of this machine is looked at\n"));
+        let state = doctor::examine_machine(&builders).await;
+        show_builder(&state);
+        return if state.engine.is_ok() { 0 } else { FAILED };
+    }
+    let loaded = match load::check(args) {
+        Ok(checked) => load::plan(checked, Params::Required),
+        Err(code) => return code,
+    };
+    load::show_diagnostics(&loaded.checked, args);
+    let Some(plan) = loaded.plan else { return WRONG };
+    let registry: Arc<dyn Registry> = Arc::new(Registries::new());
+    let examination = doctor::examine(&plan, &builders, &registry).await;
+    examination.builders.iter().for_each(show_builder);
+    examination.registries.iter().for_each(show_registry);
+    if examination.is_healthy() {
+        print_line(format_args!("everything that a run needs is there"));
+        0
+    } else {
+        print_line(format_args!("a run would fail: see the lines with `error`"));
+        FAILED
+    }
+}
+
+/// Whether there is a file to look at.
+fn has_file() -> bool {
+    std::env::current_dir().is_ok_and(|folder| crate::load::find(&folder).is_ok())
+}
+
+fn heading(kind: &str, name: &str) {
+    print_line(format_args!("{}", console::style(format!("{kind} {name}")).bold()));
+}
+
+/// A fact with its name in front, in a column of its own.
+fn fact(name: &str, value: impl std::fmt::Display) {
+    print_line(format_args!("  {name:<16}{}", printable(&value.to_string())));
+}
+
+fn problem(text: impl std::fmt::Display) {
+    let error = console::style("error:").red().bold();
+    print_line(format_args!("  {error} {}", printable(&text.to_string())));
+}
+
+fn show_builder(state: &BuilderState) {
+    heading("builder", state.name.as_deref().unwrap_or("of this machine"));
+    match &state.engine {
+        Ok(engine) => show_engine(engine),
+        Err(error) => problem(error),
+    }
+    for (image, error) in &state.problems {
+        problem(format_args!("image `{image}`: {error}"));
+    }
+    print_line(format_args!(""));
+}
+
+fn show_engine(engine: &Engine) {
+    let unknown = || "it does not say".to_owned();
+    fact("address", &engine.address);
+    match engine.kind {
+        BuilderKind::Docker => {
+            fact("Docker Engine", &engine.version);
+            fact("API", engine.api.clone().unwrap_or_else(unknown));
+            let before = "it does not say; BuildKit before 0.11 has no call for it";
+            fact("BuildKit", engine.buildkit.as_deref().unwrap_or(before));
+        }
+        BuilderKind::Buildkit if engine.version.is_empty() => fact("buildkitd", unknown()),
+        BuilderKind::Buildkit => fact("buildkitd", &engine.version),
+    }
+    fact("image store", store(engine.store));
+    fact("platforms", if engine.platforms.is_empty() { unknown() } else { engine.platforms.join(", ") });
+    let methods = |can: &dyn Fn(CacheMethod) -> bool| {
+        let methods = CacheMethod::ALL.into_iter().filter(|method| can(*method));
+        methods.map(|method| method.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    fact("reads caches", methods(&|method| engine.can_import(method)));
+    fact("writes caches", methods(&|method| engine.can_export(method)));
+    fact("exports", engine.exporters().join(", "));
+    if let Some(folder) = &engine.data_folder {
+        fact("disk", disk(engine, folder));
+    }
+    for defect in defects::of(engine) {
+        fact("known defect", defect.effect);
+        fact("", defect.source);
+    }
+}
+
+fn store(store: ImageStore) -> &'static str {
+    match store {
+        ImageStore::Graphdriver => "classic (a storage driver such as overlay2)",
+        ImageStore::Containerd => "containerd",
+        ImageStore::None => "none: images go to the registry at the end of the build",
+    }
+}
+
+/// Only of an engine on this machine; one that is elsewhere does not tell.
+fn disk(engine: &Engine, folder: &Path) -> String {
+    let free = engine.address.starts_with("unix://").then(|| rustix::fs::statvfs(folder).ok()).flatten();
+    match free {
+        Some(disk) => {
+            let free = HumanBytes(disk.f_bavail.saturating_mul(disk.f_frsize));
+            format!("{free} free at {}", folder.display())
+        }
+        None => format!("{}, which cannot be looked at from here", folder.display()),
+    }
+}
+
+fn show_registry(state: &RegistryState) {
+    heading("registry", &state.name);
+    fact("host", &state.host);
+    match &state.login {
+        Ok(Some(origin)) => fact("credentials", format_args!("from {origin}")),
+        Ok(None) => fact("credentials", "none: it is used without"),
+        Err(error) => problem(error),
+    }
+    for (repository, found) in &state.repositories {
+        match found {
+            Ok(()) => fact("repository", format_args!("{repository}: reachable")),
+            Err(error) => problem(format_args!("repository `{repository}`: {error}")),
+        }
+    }
+    print_line(format_args!(""));
+}
