@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use regex::Regex;
 
 use super::errors::Origin;
 use super::families::{Family, Found};
 use super::limits::{MAX_STEPS, Size};
-use super::value::{parse, shown};
+use super::portable::relative;
+use super::value::{listed, parse, quoted, shown};
 use super::{BuilderId, Input, Inputs, RegistryId, RepositoryId};
 use super::{errors, families, functions};
 use crate::check::Program;
@@ -46,8 +47,10 @@ pub(super) struct Evaluator<'a> {
     pub(super) unknown_keys: RefCell<HashSet<Span>>,
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,
-    /// By name, so that a variable that is read twice is listed once.
-    read: RefCell<IndexMap<String, Input>>,
+    /// Each once. What has one name can be two things: `git.commit` of two repositories.
+    read: RefCell<IndexSet<Input>>,
+    /// The time of the plan, which all parts of it see.
+    now: OnceCell<String>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -66,6 +69,7 @@ impl<'a> Evaluator<'a> {
             families: OnceCell::new(),
             found: RefCell::default(),
             read: RefCell::default(),
+            now: OnceCell::new(),
         };
         for id in &program.order {
             let item = program.values.get(id.0);
@@ -148,7 +152,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Input>) {
         let mut found = families::gather(self.found.into_inner());
         found.extend(self.given_up.get().map(errors::too_much_work));
-        (found, self.read.into_inner().into_values().collect())
+        (found, self.read.into_inner().into_iter().collect())
     }
 
     /// The value of an expression whose every part is known before the run.
@@ -333,15 +337,14 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn note(&self, name: String, value: Option<String>, source: &str) {
-        let input = || Input { name: name.clone(), value, source: source.to_owned() };
-        self.read.borrow_mut().entry(name.clone()).or_insert_with(input);
+        self.read.borrow_mut().insert(Input { name, value, source: source.to_owned() });
     }
 
     fn call(&self, function: Function, arguments: &[Expr], span: Span) -> Value {
         let arguments: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
         if let (Function::Env, [Value::String(name)]) = (function, arguments.as_slice()) {
             let value = self.inputs.environment.var(name);
-            self.note(format!("env(\"{name}\")"), value.clone(), "environment");
+            self.note(format!("env({})", quoted(name)), value.clone(), "environment");
             return value.map_or(Value::Unset, Value::String);
         }
         if let Some(value) = self.read_outside(function, &arguments, span) {
@@ -359,12 +362,34 @@ impl<'a> Evaluator<'a> {
 
     /// What functions say that look outside the file.
     fn read_outside(&self, function: Function, arguments: &[Value], span: Span) -> Option<Value> {
-        match (function, arguments) {
-            (Function::Now, _) => Some(Value::String(functions::time_text(self.inputs.environment.now()))),
-            (Function::Read, [Value::String(path)]) => Some(self.read_file(path, span)),
-            (Function::HashFiles, [Value::List(patterns)]) => Some(self.hash_files(patterns, span)),
-            _ => None,
+        let (value, name, source) = match (function, arguments) {
+            (Function::Now, _) => (Value::String(self.now()), "now()".to_owned(), "clock".to_owned()),
+            (Function::Read, [Value::String(path)]) => {
+                let source = self.from_entry(&self.path(path, span));
+                (self.read_file(path, span), format!("read({})", quoted(path)), source)
+            }
+            (Function::HashFiles, [Value::List(patterns)]) => {
+                let written = patterns.iter().filter_map(Value::as_text).map(quoted).collect::<Vec<_>>();
+                let name = format!("hash_files([{}])", written.join(", "));
+                let source = format!("files below {}", self.from_entry(self.program.folder(span)));
+                (self.hash_files(patterns, span), name, source)
+            }
+            _ => return None,
+        };
+        if let Value::String(text) = &value {
+            self.note(name, Some(listed(text)), &source);
         }
+        Some(value)
+    }
+
+    fn now(&self) -> String {
+        self.now.get_or_init(|| functions::time_text(self.inputs.environment.now())).clone()
+    }
+
+    /// A path as it is seen from the folder of the file that is run.
+    fn from_entry(&self, path: &Path) -> String {
+        let path: PathBuf = path.components().collect();
+        relative(&path, &self.entry_folder()).display().to_string()
     }
 
     /// A path as it is written at `span`, without the `.` components that people write, so that messages show the

@@ -9,6 +9,7 @@ use super::ImageId;
 use super::errors;
 use super::eval::{Evaluator, Value};
 use super::limits::{MAX_MEMBERS, Size};
+use super::value::quoted;
 use crate::check::program::{Binder, Expr, ImageRef, LocalId};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
@@ -65,7 +66,7 @@ pub(super) fn key_text(key: &[Value]) -> String {
 
 fn literal(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
+        Value::String(text) => quoted(text),
         _ => "…".to_owned(),
     }
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
 
+use super::outside::hex;
 use super::{Bucket, BuilderId, CacheMode, ImageId, RegistryId, RepositoryId, Tag, functions};
 use crate::check::program::SecretId;
 use crate::check::types::Type;
@@ -43,6 +45,15 @@ pub(super) enum Value {
     },
     /// Was reported.
     Error,
+}
+
+impl Value {
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +116,38 @@ pub(super) fn shown(value: &Value) -> Option<String> {
     }
 }
 
+/// A text as the list of inputs has it: one that is long or has several lines is known by its hash.
+pub(super) fn listed(text: &str) -> String {
+    const LONGEST: usize = 80;
+    if text.len() <= LONGEST && !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    format!("sha256:{}", hex(&Sha256::digest(text)))
+}
+
+/// A text as a string of the language.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '$' if characters.peek() == Some(&'{') => quoted.push_str("\\$"),
+            // Quotes of the other kind need no escape.
+            '\'' => quoted.push('\''),
+            other if other.escape_debug().len() > 1 => {
+                quoted.push_str(&format!("\\u{{{:x}}}", u32::from(other)));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 /// A param's value from the command line.
 pub(super) fn parse(text: &str, ty: &Type) -> Option<Value> {
     match ty {
@@ -117,5 +160,31 @@ pub(super) fn parse(text: &str, ty: &Type) -> Option<Value> {
             Some(Value::List(items.map(|item| Value::String(item.to_owned())).collect()))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{listed, quoted};
+
+    #[test]
+    fn texts_are_shown_as_they_are_written() {
+        for (text, expected) in [
+            ("api", r#""api""#),
+            ("it's", r#""it's""#),
+            ("a\"b\\c", r#""a\"b\\c""#),
+            ("a\n\t\r", r#""a\n\t\u{d}""#),
+            ("$x ${y}", r#""$x \${y}""#),
+            ("é\u{200b}", r#""é\u{200b}""#),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+
+    #[test]
+    fn long_inputs_are_listed_by_their_hash() {
+        assert_eq!(listed("1.4.2"), "1.4.2");
+        assert!(listed("a\nb").starts_with("sha256:"));
+        assert!(listed(&"a".repeat(81)).starts_with("sha256:"));
     }
 }

@@ -8,10 +8,10 @@ use super::Lowering;
 use super::settings::{EXTRA_HOST, SSH, ULIMIT};
 use crate::check::program::{self, Expr, ExprKind};
 use crate::environment::PathKind;
+use crate::plan::cache_tag::cache_tag;
 use crate::plan::eval::{CachePlace, Value, WrittenTag};
 use crate::plan::families::key_text;
-use crate::plan::functions::slug;
-use crate::plan::rules::{is_platform, tag_problem};
+use crate::plan::rules::is_platform;
 use crate::plan::trace::{Base, ImageTrace};
 use crate::plan::{
     Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag,
@@ -49,7 +49,7 @@ impl<'a> Lowering<'a> {
         });
         let cache = match image.attributes.block("cache") {
             Some(_) => Cache::Explicit { from: sources(from), to: targets(to) },
-            None => self.automatic_cache(image, key, &tags),
+            None => automatic_cache(image, key, &tags),
         };
         let build = self.build(image, contexts);
         let builder = match self.optional(attributes.get("builder")) {
@@ -194,19 +194,6 @@ impl<'a> Lowering<'a> {
         self.list(expr).into_iter().filter_map(tag).collect()
     }
 
-    /// Without a `cache` block: a tag of its own in the first repository that the image is tagged in.
-    fn automatic_cache(&self, image: &program::Image, key: &[Value], tags: &[PushTag]) -> Cache {
-        let Some(first) = tags.first() else {
-            return Cache::Explicit { from: Vec::new(), to: Vec::new() };
-        };
-        let keys = key.iter().map(|value| format!("-{}", slug(&key_text(std::slice::from_ref(value)))));
-        let tag = format!("cache-{}{}", image.name.value, keys.collect::<String>());
-        if tag_problem(&tag).is_some() {
-            self.eval.report(errors::long_cache_tag(&image.name, &tag));
-        }
-        Cache::Automatic(Tag { repository: first.tag.repository, tag })
-    }
-
     /// One list of the `cache` block.
     fn caches(&self, image: &program::Image, name: &str) -> Vec<(CachePlace, CacheMode)> {
         let list = image.attributes.block("cache").and_then(|cache| cache.get(name));
@@ -258,6 +245,15 @@ impl<'a> Lowering<'a> {
         }
         found
     }
+}
+
+/// Without a `cache` block: a tag of its own in the first repository that the image is tagged in.
+fn automatic_cache(image: &program::Image, key: &[Value], tags: &[PushTag]) -> Cache {
+    let Some(first) = tags.first() else {
+        return Cache::Explicit { from: Vec::new(), to: Vec::new() };
+    };
+    let keys: Vec<_> = key.iter().filter_map(Value::as_text).collect();
+    Cache::Automatic(Tag { repository: first.tag.repository, tag: cache_tag(&image.name.value, &keys) })
 }
 
 /// Each tag once; one that is written in two ways is unique if one of them is.
