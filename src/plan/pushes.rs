@@ -21,15 +21,28 @@ impl<'a> Lowering<'a> {
                 pushes.entry(*id).or_default().push((step, *span));
             }
         }
+        // Most uses stand behind a push of their own block, so that the others need not be looked through.
+        let mut first: HashMap<_, usize> = HashMap::new();
+        for (id, found) in &pushes {
+            for (push, _) in found.iter().filter(|(push, _)| push.runs) {
+                let first = first.entry((*id, push.wave, push.block, push.member)).or_insert(push.index);
+                *first = push.index.min(*first);
+            }
+        }
         let order = StepOrder::of(self.eval.program());
         let is_built = |id: &ImageId| plan.images.get(id.0).is_some_and(|image| image.when);
         let mut reported = HashSet::new();
         for step in trace.steps.iter().filter(|step| step.runs) {
             for (id, field, span) in &step.uses {
+                if reported.contains(id) {
+                    continue;
+                }
                 let found = pushes.get(id).map(Vec::as_slice).unwrap_or_default();
-                let mut found_before = found.iter().filter(|(push, _)| precedes(&order, push, step));
-                let is_known = is_built(id) && found_before.any(|(push, _)| push.runs);
-                if !is_known && reported.insert(*id) {
+                let own = first.get(&(*id, step.wave, step.block, step.member));
+                let is_pushed = own.is_some_and(|index| *index < step.index)
+                    || found.iter().any(|(push, _)| push.runs && precedes(&order, push, step));
+                if !(is_built(id) && is_pushed) {
+                    reported.insert(*id);
                     self.report_use((plan, trace, &order), (*id, *field, *span), step, found);
                 }
             }
