@@ -15,6 +15,7 @@ mod image;
 mod images;
 mod limits;
 mod lower;
+mod noted;
 mod outside;
 mod params;
 mod portable;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
@@ -12,8 +12,7 @@ use regex::Regex;
 use super::errors::Origin;
 use super::families::{Family, Found};
 use super::limits::{MAX_STEPS, Size};
-use super::portable::relative;
-use super::value::{listed, parse, quoted, shown};
+use super::value::{parse, quoted, shown};
 use super::{BuilderId, Input, Inputs, RegistryId, RepositoryId};
 use super::{errors, families, functions};
 use crate::check::Program;
@@ -25,6 +24,11 @@ use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
 
 pub(super) use super::value::{CachePlace, TagForm, Value, WrittenTag};
+
+/// How many steps an item of a new list or map counts for: some 60 bytes that may be kept until the plan is made.
+pub(super) const KEPT: usize = 4;
+/// How many bytes of a text that is copied count as a step.
+const TEXT: usize = 16;
 
 /// Evaluates the expressions of one program, each param and let at most once.
 pub(super) struct Evaluator<'a> {
@@ -48,9 +52,9 @@ pub(super) struct Evaluator<'a> {
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,
     /// Each once. What has one name can be two things: `git.commit` of two repositories.
-    read: RefCell<IndexSet<Input>>,
+    pub(super) read: RefCell<IndexSet<Input>>,
     /// The time of the plan, which all parts of it see.
-    now: OnceCell<String>,
+    pub(super) now: OnceCell<String>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -129,9 +133,21 @@ impl<'a> Evaluator<'a> {
         self.is_given_up()
     }
 
-    /// A copy of a value that was made before, which is work too.
+    /// A copy of a value that was made before, which is work too. Lists and maps are shared, texts are not.
     fn copied(&self, value: Value, span: Span) -> Value {
-        if self.spend(Size::of(&value).steps(), span) { Value::Error } else { value }
+        let text = value.as_text().map_or(0, |text| text.len() / TEXT);
+        if self.spend(Size::of(&value).steps() + text, span) { Value::Error } else { value }
+    }
+
+    /// A new list or map, or what a function has made: it may be kept, and memory counts more than work.
+    fn made(&self, value: Value, span: Span) -> Value {
+        let kept = match &value {
+            Value::String(text) => text.len() / TEXT,
+            Value::List(items) => items.len() * KEPT,
+            Value::Map(entries) => entries.len() * KEPT,
+            _ => 0,
+        };
+        if self.spend(kept, span) { Value::Error } else { value }
     }
 
     /// Evaluates what is not part of this run: nothing is reported, and nothing counts as read.
@@ -248,7 +264,7 @@ impl<'a> Evaluator<'a> {
             is_reported |= value == Value::Error && item.ty.is_collection();
             values.push(value);
         }
-        if is_reported { Value::Error } else { Value::List(values) }
+        if is_reported { Value::Error } else { self.made(Value::list(values), span) }
     }
 
     fn map(&self, entries: &IndexMap<String, Expr>, span: Span) -> Value {
@@ -264,7 +280,7 @@ impl<'a> Evaluator<'a> {
             is_reported |= value == Value::Error && expr.ty.is_collection();
             values.insert(key.clone(), value);
         }
-        if is_reported { Value::Error } else { Value::Map(values) }
+        if is_reported { Value::Error } else { self.made(Value::Map(Arc::new(values)), span) }
     }
 
     fn named(&self, id: ValueId) -> Value {
@@ -336,10 +352,6 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    pub(super) fn note(&self, name: String, value: Option<String>, source: &str) {
-        self.read.borrow_mut().insert(Input { name, value, source: source.to_owned() });
-    }
-
     fn call(&self, function: Function, arguments: &[Expr], span: Span) -> Value {
         let arguments: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
         if let (Function::Env, [Value::String(name)]) = (function, arguments.as_slice()) {
@@ -357,39 +369,10 @@ impl<'a> Evaluator<'a> {
         // The other case of a letter can be longer than the letter.
         let size = Size::of(&value);
         let work = arguments.iter().map(Size::of).fold(size, Size::with);
-        if self.spend(work.steps(), span) || self.exceeds(size, span) { Value::Error } else { value }
-    }
-
-    /// What functions say that look outside the file.
-    fn read_outside(&self, function: Function, arguments: &[Value], span: Span) -> Option<Value> {
-        let (value, name, source) = match (function, arguments) {
-            (Function::Now, _) => (Value::String(self.now()), "now()".to_owned(), "clock".to_owned()),
-            (Function::Read, [Value::String(path)]) => {
-                let source = self.from_entry(&self.path(path, span));
-                (self.read_file(path, span), format!("read({})", quoted(path)), source)
-            }
-            (Function::HashFiles, [Value::List(patterns)]) => {
-                let written = patterns.iter().filter_map(Value::as_text).map(quoted).collect::<Vec<_>>();
-                let name = format!("hash_files([{}])", written.join(", "));
-                let source = format!("files below {}", self.from_entry(self.program.folder(span)));
-                (self.hash_files(patterns, span), name, source)
-            }
-            _ => return None,
-        };
-        if let Value::String(text) = &value {
-            self.note(name, Some(listed(text)), &source);
+        if self.spend(work.steps(), span) || self.exceeds(size, span) {
+            return Value::Error;
         }
-        Some(value)
-    }
-
-    fn now(&self) -> String {
-        self.now.get_or_init(|| functions::time_text(self.inputs.environment.now())).clone()
-    }
-
-    /// A path as it is seen from the folder of the file that is run.
-    fn from_entry(&self, path: &Path) -> String {
-        let path: PathBuf = path.components().collect();
-        relative(&path, &self.entry_folder()).display().to_string()
+        self.made(value, span)
     }
 
     /// A path as it is written at `span`, without the `.` components that people write, so that messages show the
@@ -446,14 +429,14 @@ impl<'a> Evaluator<'a> {
         let mut merged: Option<IndexMap<String, Value>> = None;
         for part in parts {
             match self.value(part) {
-                Value::Map(more) => merged.get_or_insert_default().extend(more),
+                Value::Map(more) => merged.get_or_insert_default().extend(Arc::unwrap_or_clone(more)),
                 Value::Unset => {}
                 _ => return Value::Error,
             }
         }
         let Some(entries) = merged else { return Value::Unset };
-        let value = Value::Map(entries);
-        if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
+        let value = Value::Map(Arc::new(entries));
+        if self.exceeds(Size::of(&value), span) { Value::Error } else { self.made(value, span) }
     }
 
     fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Value {
@@ -473,9 +456,10 @@ impl<'a> Evaluator<'a> {
                 {
                     Value::Error
                 }
-                (Value::List(mut items), Value::List(more)) => {
-                    items.extend(more);
-                    Value::List(items)
+                (Value::List(items), Value::List(more)) => {
+                    let mut items = Arc::unwrap_or_clone(items);
+                    items.extend(more.iter().cloned());
+                    self.made(Value::list(items), span)
                 }
                 _ => Value::Error,
             },

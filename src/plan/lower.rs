@@ -6,6 +6,7 @@ mod waves;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -84,7 +85,7 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
         match self.optional(expr) {
-            Some(Value::List(items)) => items,
+            Some(Value::List(items)) => Arc::unwrap_or_clone(items),
             _ => Vec::new(),
         }
     }
@@ -114,7 +115,7 @@ impl<'a> Lowering<'a> {
             Value::String(text) => Some((key, text)),
             _ => None,
         };
-        entries.into_iter().filter_map(text).collect()
+        Arc::unwrap_or_clone(entries).into_iter().filter_map(text).collect()
     }
 
     fn registry(&self, registry: &program::Registry) -> Registry {

@@ -1,6 +1,7 @@
 //! The values of expressions.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -22,32 +23,28 @@ pub(super) enum Value {
     Bool(bool),
     Duration(Duration),
     Size(u64),
-    List(Vec<Value>),
-    Map(IndexMap<String, Value>),
+    /// Shared, as each use of a name is a copy of its value.
+    List(Arc<Vec<Value>>),
+    Map(Arc<IndexMap<String, Value>>),
     Secret(SecretId),
     Registry(RegistryId),
     Repository(RepositoryId),
-    /// See [`WrittenTag`].
-    Tag {
-        tag: Tag,
-        varies: bool,
-        form: TagForm,
-        span: Span,
-    },
+    Tag(Box<WrittenTag>),
     /// Resolved, so that a family is several.
     Images(Vec<ImageId>),
     Builder(BuilderId),
     /// The URL of a repository.
     GitContext(String),
-    Cache {
-        place: CachePlace,
-        mode: CacheMode,
-    },
+    Cache(Box<(CachePlace, CacheMode)>),
     /// Was reported.
     Error,
 }
 
 impl Value {
+    pub(super) fn list(items: Vec<Value>) -> Self {
+        Value::List(Arc::new(items))
+    }
+
     pub(super) fn as_text(&self) -> Option<&str> {
         match self {
             Value::String(text) => Some(text),
@@ -83,7 +80,7 @@ pub(super) enum TagForm {
     Fixed,
     /// Any that starts and ends like this.
     Around(String, String),
-    /// The id of a commit, a hash or a time: never a word that people write.
+    /// The id of a commit, a hash or a time, or a text with one in it: never a word that people write.
     Unique,
     Any,
 }
@@ -98,10 +95,18 @@ impl TagForm {
                     && text.starts_with(start.as_str())
                     && text.ends_with(end.as_str())
             }
-            TagForm::Unique => text.len() >= 7 && text.chars().all(|one| one.is_ascii_hexdigit()),
+            TagForm::Unique => text.split(|one: char| !one.is_ascii_alphanumeric()).any(is_unique),
             TagForm::Any => true,
         }
     }
+}
+
+/// Whether a word is the id of a commit, short or long, a hash, or a time as `now()` gives it.
+fn is_unique(word: &str) -> bool {
+    let is_id = word.len() >= 7 && word.chars().all(|one| one.is_ascii_hexdigit());
+    let has_digits = |text: &str, count| text.len() == count && text.chars().all(|one| one.is_ascii_digit());
+    let time = word.strip_suffix('Z').and_then(|time| time.split_once('T'));
+    is_id || time.is_some_and(|(date, time)| has_digits(date, 8) && has_digits(time, 6))
 }
 
 /// A value as a plan shows it, if it is a simple one.
@@ -157,7 +162,7 @@ pub(super) fn parse(text: &str, ty: &Type) -> Option<Value> {
         Type::Duration => functions::duration(text).map(Value::Duration),
         Type::List(_) => {
             let items = text.split(',').filter(|item| !item.is_empty());
-            Some(Value::List(items.map(|item| Value::String(item.to_owned())).collect()))
+            Some(Value::list(items.map(|item| Value::String(item.to_owned())).collect()))
         }
         _ => None,
     }
@@ -165,7 +170,20 @@ pub(super) fn parse(text: &str, ty: &Type) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::{listed, quoted};
+    use super::{TagForm, Value, listed, quoted};
+
+    #[test]
+    fn values_are_small() {
+        // What the steps of a plan are worth in memory rests on it.
+        assert!(size_of::<Value>() <= 32, "{}", size_of::<Value>());
+    }
+
+    #[test]
+    fn ids_and_times_are_told_from_words() {
+        let can_be = |text| TagForm::Unique.can_be(text);
+        assert!(["4f2a1c9", "20260131T224203Z", "api-4f2a1c9", "v1.4f2a1c9_b"].into_iter().all(can_be));
+        assert!(!["latest", "cache", "fade", "2026T01Z", "stable-2"].into_iter().any(can_be));
+    }
 
     #[test]
     fn texts_are_shown_as_they_are_written() {

@@ -1,6 +1,7 @@
 //! Images: what they are built from, their tags and caches.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -141,7 +142,7 @@ impl<'a> Lowering<'a> {
         // Part by part: a path is relative to the file in which it is written.
         for part in expr.map(Expr::written).unwrap_or_default() {
             let Some(Value::Map(entries)) = self.optional(Some(part)) else { continue };
-            for (name, value) in entries {
+            for (name, value) in Arc::unwrap_or_clone(entries) {
                 let span = entry_span(part, &name);
                 let context = match value {
                     Value::Images(ids) => ids.first().map(|id| Context::Image(*id)),
@@ -183,12 +184,12 @@ impl<'a> Lowering<'a> {
             Value::Secret(id) => Some((name, self.secret(id)?)),
             _ => None,
         };
-        entries.into_iter().filter_map(secret).collect()
+        Arc::unwrap_or_clone(entries).into_iter().filter_map(secret).collect()
     }
 
     fn written_tags(&self, expr: Option<&Expr>) -> Vec<WrittenTag> {
         let tag = |value| match value {
-            Value::Tag { tag, varies, form, span } => Some(WrittenTag { tag, varies, form, span }),
+            Value::Tag(tag) => Some(*tag),
             _ => None,
         };
         self.list(expr).into_iter().filter_map(tag).collect()
@@ -198,10 +199,8 @@ impl<'a> Lowering<'a> {
     fn caches(&self, image: &program::Image, name: &str) -> Vec<(CachePlace, CacheMode)> {
         let list = image.attributes.block("cache").and_then(|cache| cache.get(name));
         let cache = |value| match value {
-            Value::Cache { place, mode } => Some((place, mode)),
-            Value::Tag { tag, varies, form, span } => {
-                Some((CachePlace::Registry(WrittenTag { tag, varies, form, span }), CacheMode::Min))
-            }
+            Value::Cache(cache) => Some(*cache),
+            Value::Tag(tag) => Some((CachePlace::Registry(*tag), CacheMode::Min)),
             _ => None,
         };
         self.list(list).into_iter().filter_map(cache).collect()
