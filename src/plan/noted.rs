@@ -19,13 +19,13 @@ impl Evaluator<'_> {
         let (value, name, source) = match (function, arguments) {
             (Function::Now, _) => (Value::String(self.now()), "now()".to_owned(), "clock".to_owned()),
             (Function::Read, [Value::String(path)]) => {
-                let source = self.from_entry(&self.path(path, span));
+                let source = self.seen_path(&self.path(path, span));
                 (self.read_file(path, span), format!("read({})", quoted(path)), source)
             }
             (Function::HashFiles, [Value::List(patterns)]) => {
                 let written = patterns.iter().filter_map(Value::as_text).map(quoted).collect::<Vec<_>>();
                 let name = format!("hash_files([{}])", written.join(", "));
-                let source = format!("files below {}", self.from_entry(self.program().folder(span)));
+                let source = format!("files below {}", self.seen_path(self.program().folder(span)));
                 (self.hash_files(patterns, span), name, source)
             }
             _ => return None,
@@ -41,7 +41,7 @@ impl Evaluator<'_> {
     }
 
     /// A path as it is seen from the folder of the file that is run.
-    fn from_entry(&self, path: &Path) -> String {
+    fn seen_path(&self, path: &Path) -> String {
         let path: PathBuf = path.components().collect();
         relative(&path, &self.entry_folder()).display().to_string()
     }
