@@ -3,6 +3,8 @@
 //! A plan can be printed and compared. It holds no expression and no secret value: what is known only during the
 //! run (the digest of a pushed image) is a [`TextPiece`], a secret is its name and where it is read.
 
+mod cache_tag;
+mod claims;
 mod dockerfiles;
 mod errors;
 mod eval;
@@ -13,6 +15,7 @@ mod image;
 mod images;
 mod limits;
 mod lower;
+mod noted;
 mod outside;
 mod params;
 mod portable;
@@ -48,8 +51,8 @@ pub struct Inputs<'a> {
     pub environment: &'a dyn Environment,
 }
 
-/// Evaluates a program that was checked without errors. Warnings that a comment allows are left out. The Dockerfiles of its images join `sources`, so that messages
-/// can show them.
+/// Evaluates a program that was checked without errors. Warnings that a comment allows are left out. The Dockerfiles of
+/// its images join `sources`, so that messages can show them.
 ///
 /// # Errors
 /// `Err` holds what was found when any of it is an error; `Ok` has the warnings.
@@ -103,13 +106,13 @@ pub struct Plan {
 }
 
 /// A value from outside the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Input {
-    /// What asked for it: `param commit`, `env("REGISTRY_HOST")`.
+    /// What asked for it: `param commit`, `env("REGISTRY_HOST")`, `read("VERSION")`.
     pub name: String,
-    /// `None` when it was not set.
+    /// `None` when it was not set. Of a text that is long or has several lines, its SHA-256.
     pub value: Option<String>,
-    /// Where it was found: `command line`, `environment`, `default`, `.git/HEAD`, the name of a variable.
+    /// Where it was found: `command line`, `environment`, `default`, `.git/HEAD`, the name of a variable, a file, `clock`.
     pub source: String,
 }
 
@@ -118,6 +121,7 @@ pub struct Input {
 pub struct Registry {
     /// The item's name in the file.
     pub name: String,
+    #[serde(flatten)]
     pub kind: RegistryKind,
 }
 
@@ -139,17 +143,6 @@ pub enum RegistryKind {
     },
     /// The public gallery of Amazon ECR.
     EcrPublic { profile: Option<String>, role: Option<String> },
-}
-
-impl Repository {
-    /// Whether it is created as a registry creates one that nothing is said of.
-    pub(crate) fn has_default_settings(&self) -> bool {
-        !self.immutable
-            && self.mutable_tags.is_empty()
-            && self.scan_on_push.is_none()
-            && self.kms_key.is_none()
-            && self.lifecycle.is_none()
-    }
 }
 
 impl Registry {

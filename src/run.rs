@@ -77,7 +77,9 @@ impl<'a> Runner<'a> {
                     let done = command::run(self.plan, self.host, &wave.name, command, &self.report).await;
                     done.err().into_iter().collect()
                 }
-                Step::Promote { .. } | Step::Approve { .. } => unreachable!("refused before the run"),
+                Step::Promote { .. } | Step::Approve { .. } => {
+                    support::step(step).map(|what| RunError::Unsupported { what }).into_iter().collect()
+                }
             };
             if !errors.is_empty() {
                 return errors;

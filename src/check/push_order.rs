@@ -21,7 +21,7 @@ pub(crate) struct Position {
 }
 
 /// The part of a wave that a step is in; a wave without stages is one block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Block {
     Steps,
     Pre,

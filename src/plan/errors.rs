@@ -2,9 +2,11 @@
 
 pub(super) mod dockerfiles;
 mod images;
+mod tags;
 mod waves;
 
 pub(super) use images::*;
+pub(super) use tags::*;
 pub(super) use waves::*;
 
 use std::path::Path;
@@ -205,74 +207,6 @@ pub(super) fn bad_repository_name(name: &str, span: Span, problem: &str, ecr: bo
     }
 }
 
-/// A tag of an image: its name and where the tag stands.
-pub(super) fn tag_pushed_twice(
-    (repository, tag): (&str, &str),
-    first: (&str, Span),
-    second: (&str, Span),
-    source: Option<&str>,
-) -> Diagnostic {
-    let shown: String = tag.chars().take(32).collect();
-    let distinct = match source.and_then(|source| source.split_once(':')) {
-        Some((_, expression)) if !expression.contains('"') => format!("${{{expression}}}"),
-        _ => shown.clone(),
-    };
-    Diagnostic::new(
-        Code::TagPushedTwice,
-        format!("tag `{repository}:{shown}` is pushed by two images"),
-        second.1,
-        "pushed a second time",
-    )
-    .with_label(first.1, "pushed here first")
-    .with_note(format!("the later push wins: `{}` and `{}` overwrite each other", first.0, second.0))
-    .with_help(format!("make it distinct, such as `{repository}:\"{}-{distinct}\"`", second.0))
-}
-
-/// Two members of a family push one tag.
-pub(super) fn tag_pushed_by_family(tag: (&str, &str), members: (&str, &str), span: Span) -> Diagnostic {
-    let (repository, tag) = tag;
-    Diagnostic::new(
-        Code::TagPushedTwice,
-        format!("tag `{repository}:{tag}` is pushed by two images"),
-        span,
-        "the same for several images",
-    )
-    .with_note(format!("`{}` and `{}` give the same tag; the later push wins", members.0, members.1))
-    .with_help("put what tells them apart into the tag")
-}
-
-/// A tag that is pushed and is also where another image keeps its cache; `cache` is that image.
-pub(super) fn tag_is_a_cache(
-    (repository, tag): (&str, &str),
-    push: (&str, Span),
-    cache: (&str, Span),
-) -> Diagnostic {
-    let shown: String = tag.chars().take(32).collect();
-    Diagnostic::new(
-        Code::TagPushedTwice,
-        format!("tag `{repository}:{shown}` is pushed and is a cache"),
-        push.1,
-        "pushed here",
-    )
-    .with_label(cache.1, "keeps its cache there")
-    .with_note(format!("the tag is the cache of image `{}`: `{}` would overwrite it", cache.0, push.0))
-    .with_help(format!("either push `{}` under another tag", push.0))
-    .with_help(format!("or keep the cache of `{}` elsewhere with a `cache` block", cache.0))
-}
-
-/// The tag of an automatic cache that is longer than tags may be.
-pub(super) fn long_cache_tag(image: &Name, tag: &str) -> Diagnostic {
-    Diagnostic::new(
-        Code::BadTag,
-        format!("{} is not a tag", shown(tag)),
-        image.span,
-        format!("makes a tag of {} characters, 128 are allowed", tag.chars().count()),
-    )
-    .with_note("the tag of an image's cache is made of the image's name: `cache-<image>`")
-    .with_help("either give the image a shorter name")
-    .with_help("or say where its cache is with a `cache` block")
-}
-
 pub(super) fn missing_path(
     written: &str,
     looked_up: &Path,
@@ -377,6 +311,35 @@ pub(super) fn key_twice(binder: &Name, key: &str, list: Span) -> Diagnostic {
     )
     .with_label(binder.span, "each item makes one member")
     .with_help("remove one of them")
+}
+
+/// An attribute that a registry of this kind needs.
+pub(super) fn missing_setting(registry: &Name, attribute: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingAttribute,
+        format!("`registry {}` has no `{attribute}`", registry.value),
+        registry.span,
+        format!("needs `{attribute} = …`"),
+    )
+    .with_note("`kind = \"ecr\"` needs `account` and `region`, unless `public` is `true`")
+}
+
+/// The same where the attribute is written, but has no value in this run; `source` is the value as written.
+pub(super) fn unset_setting(
+    registry: &Name,
+    attribute: &str,
+    span: Span,
+    source: Option<&str>,
+) -> Diagnostic {
+    let source = source.unwrap_or("…");
+    Diagnostic::new(
+        Code::MaybeUnset,
+        format!("`{attribute}` of `registry {}` is unset", registry.value),
+        span,
+        "has no value in this run",
+    )
+    .with_label(registry.span, format!("needs `{attribute}`"))
+    .with_help(format!("add a default: `{source} ?? \"value\"`"))
 }
 
 pub(super) fn bad_account(account: &str, span: Span) -> Diagnostic {

@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use regex::Regex;
 
 use super::errors::Origin;
 use super::families::{Family, Found};
 use super::limits::{MAX_STEPS, Size};
-use super::value::{parse, shown};
+use super::value::{parse, quoted, shown};
 use super::{BuilderId, Input, Inputs, RegistryId, RepositoryId};
 use super::{errors, families, functions};
 use crate::check::Program;
@@ -24,6 +24,11 @@ use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
 
 pub(super) use super::value::{CachePlace, TagForm, Value, WrittenTag};
+
+/// How many steps an item of a new list or map counts for: some 60 bytes that may be kept until the plan is made.
+pub(super) const KEPT: usize = 4;
+/// How many bytes of a text that is copied count as a step.
+const TEXT: usize = 16;
 
 /// Evaluates the expressions of one program, each param and let at most once.
 pub(super) struct Evaluator<'a> {
@@ -46,8 +51,10 @@ pub(super) struct Evaluator<'a> {
     pub(super) unknown_keys: RefCell<HashSet<Span>>,
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,
-    /// By name, so that a variable that is read twice is listed once.
-    read: RefCell<IndexMap<String, Input>>,
+    /// Each once. What has one name can be two things: `git.commit` of two repositories.
+    pub(super) read: RefCell<IndexSet<Input>>,
+    /// The time of the plan, which all parts of it see.
+    pub(super) now: OnceCell<String>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -66,6 +73,7 @@ impl<'a> Evaluator<'a> {
             families: OnceCell::new(),
             found: RefCell::default(),
             read: RefCell::default(),
+            now: OnceCell::new(),
         };
         for id in &program.order {
             let item = program.values.get(id.0);
@@ -125,9 +133,21 @@ impl<'a> Evaluator<'a> {
         self.is_given_up()
     }
 
-    /// A copy of a value that was made before, which is work too.
+    /// A copy of a value that was made before, which is work too. Lists and maps are shared, texts are not.
     fn copied(&self, value: Value, span: Span) -> Value {
-        if self.spend(Size::of(&value).steps(), span) { Value::Error } else { value }
+        let text = value.as_text().map_or(0, |text| text.len() / TEXT);
+        if self.spend(Size::of(&value).steps() + text, span) { Value::Error } else { value }
+    }
+
+    /// A new list or map, or what a function has made: it may be kept, and memory counts more than work.
+    fn made(&self, value: Value, span: Span) -> Value {
+        let kept = match &value {
+            Value::String(text) => text.len() / TEXT,
+            Value::List(items) => items.len() * KEPT,
+            Value::Map(entries) => entries.len() * KEPT,
+            _ => 0,
+        };
+        if self.spend(kept, span) { Value::Error } else { value }
     }
 
     /// Evaluates what is not part of this run: nothing is reported, and nothing counts as read.
@@ -148,7 +168,7 @@ impl<'a> Evaluator<'a> {
     pub(super) fn finish(self) -> (Vec<Diagnostic>, Vec<Input>) {
         let mut found = families::gather(self.found.into_inner());
         found.extend(self.given_up.get().map(errors::too_much_work));
-        (found, self.read.into_inner().into_values().collect())
+        (found, self.read.into_inner().into_iter().collect())
     }
 
     /// The value of an expression whose every part is known before the run.
@@ -244,7 +264,7 @@ impl<'a> Evaluator<'a> {
             is_reported |= value == Value::Error && item.ty.is_collection();
             values.push(value);
         }
-        if is_reported { Value::Error } else { Value::List(values) }
+        if is_reported { Value::Error } else { self.made(Value::list(values), span) }
     }
 
     fn map(&self, entries: &IndexMap<String, Expr>, span: Span) -> Value {
@@ -260,7 +280,7 @@ impl<'a> Evaluator<'a> {
             is_reported |= value == Value::Error && expr.ty.is_collection();
             values.insert(key.clone(), value);
         }
-        if is_reported { Value::Error } else { Value::Map(values) }
+        if is_reported { Value::Error } else { self.made(Value::Map(Arc::new(values)), span) }
     }
 
     fn named(&self, id: ValueId) -> Value {
@@ -332,16 +352,11 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    pub(super) fn note(&self, name: String, value: Option<String>, source: &str) {
-        let input = || Input { name: name.clone(), value, source: source.to_owned() };
-        self.read.borrow_mut().entry(name.clone()).or_insert_with(input);
-    }
-
     fn call(&self, function: Function, arguments: &[Expr], span: Span) -> Value {
         let arguments: Vec<_> = arguments.iter().map(|argument| self.value(argument)).collect();
         if let (Function::Env, [Value::String(name)]) = (function, arguments.as_slice()) {
             let value = self.inputs.environment.var(name);
-            self.note(format!("env(\"{name}\")"), value.clone(), "environment");
+            self.note(format!("env({})", quoted(name)), value.clone(), "environment");
             return value.map_or(Value::Unset, Value::String);
         }
         if let Some(value) = self.read_outside(function, &arguments, span) {
@@ -354,17 +369,10 @@ impl<'a> Evaluator<'a> {
         // The other case of a letter can be longer than the letter.
         let size = Size::of(&value);
         let work = arguments.iter().map(Size::of).fold(size, Size::with);
-        if self.spend(work.steps(), span) || self.exceeds(size, span) { Value::Error } else { value }
-    }
-
-    /// What functions say that look outside the file.
-    fn read_outside(&self, function: Function, arguments: &[Value], span: Span) -> Option<Value> {
-        match (function, arguments) {
-            (Function::Now, _) => Some(Value::String(functions::time_text(self.inputs.environment.now()))),
-            (Function::Read, [Value::String(path)]) => Some(self.read_file(path, span)),
-            (Function::HashFiles, [Value::List(patterns)]) => Some(self.hash_files(patterns, span)),
-            _ => None,
+        if self.spend(work.steps(), span) || self.exceeds(size, span) {
+            return Value::Error;
         }
+        self.made(value, span)
     }
 
     /// A path as it is written at `span`, without the `.` components that people write, so that messages show the
@@ -421,14 +429,14 @@ impl<'a> Evaluator<'a> {
         let mut merged: Option<IndexMap<String, Value>> = None;
         for part in parts {
             match self.value(part) {
-                Value::Map(more) => merged.get_or_insert_default().extend(more),
+                Value::Map(more) => merged.get_or_insert_default().extend(Arc::unwrap_or_clone(more)),
                 Value::Unset => {}
                 _ => return Value::Error,
             }
         }
         let Some(entries) = merged else { return Value::Unset };
-        let value = Value::Map(entries);
-        if self.exceeds(Size::of(&value), span) { Value::Error } else { value }
+        let value = Value::Map(Arc::new(entries));
+        if self.exceeds(Size::of(&value), span) { Value::Error } else { self.made(value, span) }
     }
 
     fn binary(&self, operator: BinaryOperator, left: &Expr, right: &Expr, span: Span) -> Value {
@@ -448,9 +456,10 @@ impl<'a> Evaluator<'a> {
                 {
                     Value::Error
                 }
-                (Value::List(mut items), Value::List(more)) => {
-                    items.extend(more);
-                    Value::List(items)
+                (Value::List(items), Value::List(more)) => {
+                    let mut items = Arc::unwrap_or_clone(items);
+                    items.extend(more.iter().cloned());
+                    self.made(Value::list(items), span)
                 }
                 _ => Value::Error,
             },

@@ -2,13 +2,16 @@
 //! mistake in it is reported once.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::ImageId;
 use super::errors;
+use super::eval::KEPT;
 use super::eval::{Evaluator, Value};
 use super::limits::{MAX_MEMBERS, Size};
+use super::value::quoted;
 use crate::check::program::{Binder, Expr, ImageRef, LocalId};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
@@ -65,7 +68,7 @@ pub(super) fn key_text(key: &[Value]) -> String {
 
 fn literal(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
+        Value::String(text) => quoted(text),
         _ => "…".to_owned(),
     }
 }
@@ -140,7 +143,7 @@ impl Evaluator<'_> {
         let Value::List(items) = self.value(&binder.list) else { return Vec::new() };
         let mut seen = HashSet::new();
         let mut kept = Vec::new();
-        for item in items {
+        for item in Arc::unwrap_or_clone(items) {
             if item == Value::Error {
                 continue;
             }
@@ -230,7 +233,7 @@ impl Evaluator<'_> {
         let Value::List(items) = self.value(&binder.list) else { return Value::Error };
         let mut values = Vec::new();
         let mut size = Size::default();
-        for item in items {
+        for item in items.iter().cloned() {
             let key = [item];
             let made = self.with_key(std::slice::from_ref(binder), &key, || {
                 match condition.map(|condition| self.value(condition)) {
@@ -249,7 +252,10 @@ impl Evaluator<'_> {
                 return Value::Error;
             }
             values.push(made);
+            if self.spend(KEPT, span) {
+                return Value::Error;
+            }
         }
-        Value::List(values)
+        Value::list(values)
     }
 }

@@ -39,14 +39,14 @@ pub(super) fn apply(function: Function, arguments: &[Value]) -> Value {
             Value::String(texts.collect::<Vec<_>>().join(separator))
         }
         (Function::Split, [Value::String(text), Value::String(separator)]) => {
-            Value::List(text.split(separator.as_str()).map(|part| Value::String(part.to_owned())).collect())
+            Value::list(text.split(separator.as_str()).map(|part| Value::String(part.to_owned())).collect())
         }
         (Function::Basename, [Value::String(path)]) => {
             Value::String(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned())
         }
         (Function::Git, [Value::String(url)]) => Value::GitContext(url.clone()),
         (Function::Keys, [Value::Map(entries)]) => {
-            Value::List(entries.keys().map(|key| Value::String(key.clone())).collect())
+            Value::list(entries.keys().map(|key| Value::String(key.clone())).collect())
         }
         (Function::Length, [value]) => length(value),
         (Function::Sha256, [Value::String(text)]) => {

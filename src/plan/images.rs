@@ -1,6 +1,6 @@
 //! Checks of images against each other and against their repositories, which need the values of a plan.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -24,8 +24,8 @@ struct Planned<'a> {
 /// What a file writes to one repository, as far as a cache could be there.
 #[derive(Default)]
 struct Writes {
-    /// In this run, or under another condition.
-    texts: HashSet<String>,
+    /// In this run, or under another condition; in order, as messages look through them.
+    texts: BTreeSet<String>,
     /// In other runs.
     forms: HashSet<TagForm>,
 }
@@ -163,14 +163,12 @@ impl<'a> Lowering<'a> {
             };
             let to = one.trace.item.attributes.block("cache").and_then(|cache| cache.get("to"));
             let all_inline = targets.iter().all(|target| *target == CacheTarget::Inline);
-            let mut known: Vec<_> = writes.texts.iter().map(String::as_str).collect();
-            known.sort_unstable();
             let warning = errors::cache_never_written(&errors::UnwrittenCache {
                 repository: &plan.repository(source.tag.repository).item,
                 tag: text,
                 source: source.span,
                 to: to.filter(|_| !targets.is_empty()).map(|to| (to.span, all_inline)),
-                similar: similar(text, known.into_iter().take(100)),
+                similar: similar(text, writes.texts.iter().map(String::as_str).take(100)),
             });
             self.report_of(one.trace, warning);
         }

@@ -107,7 +107,7 @@ mod tests {
             let found = Size::of_result(Function::Split, &arguments);
             assert_eq!(found.items, Size::of(&value).items, "{arguments:?}");
         }
-        let arguments = [Value::List(vec![text("a"), text("bc")]), text(", ")];
+        let arguments = [Value::list(vec![text("a"), text("bc")]), text(", ")];
         assert_eq!(Size::of_result(Function::Join, &arguments), Size::text(5));
     }
 }

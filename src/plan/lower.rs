@@ -6,6 +6,7 @@ mod waves;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -84,7 +85,7 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
         match self.optional(expr) {
-            Some(Value::List(items)) => items,
+            Some(Value::List(items)) => Arc::unwrap_or_clone(items),
             _ => Vec::new(),
         }
     }
@@ -114,7 +115,7 @@ impl<'a> Lowering<'a> {
             Value::String(text) => Some((key, text)),
             _ => None,
         };
-        entries.into_iter().filter_map(text).collect()
+        Arc::unwrap_or_clone(entries).into_iter().filter_map(text).collect()
     }
 
     fn registry(&self, registry: &program::Registry) -> Registry {
@@ -139,8 +140,8 @@ impl<'a> Lowering<'a> {
                 RegistryKind::EcrPublic { profile: text("profile"), role: role() }
             }
             program::RegistryKind::Ecr => RegistryKind::Ecr {
-                account: attributes.get("account").map(|account| self.account(account)).unwrap_or_default(),
-                region: self.region(attributes.get("region")).unwrap_or_default(),
+                account: self.required(registry, "account", |expr| Some(self.account(expr))),
+                region: self.required(registry, "region", |expr| self.region(Some(expr))),
                 profile: text("profile"),
                 role: role(),
                 endpoint: self.api(attributes.get("endpoint")),
@@ -148,6 +149,25 @@ impl<'a> Lowering<'a> {
             },
         };
         Registry { name: registry.name.value.clone(), kind }
+    }
+
+    /// An attribute of a private registry of Amazon ECR. Whether it must be there depends on the value of `public`.
+    fn required(
+        &self,
+        registry: &program::Registry,
+        name: &str,
+        value: impl FnOnce(&Expr) -> Option<String>,
+    ) -> String {
+        let Some(expr) = registry.attributes.get(name) else {
+            self.eval.report(errors::missing_setting(&registry.name, name));
+            return String::new();
+        };
+        if self.optional(Some(expr)).is_none() {
+            let source = self.eval.program().short(expr.span);
+            self.eval.report(errors::unset_setting(&registry.name, name, expr.span, source));
+            return String::new();
+        }
+        value(expr).unwrap_or_default()
     }
 
     /// `host` or `host:port`, as image references start.

@@ -91,7 +91,7 @@ fn in_secret(secret: &mut Secret, change: &mut dyn FnMut(&mut PathBuf)) {
 
 /// A path as it is seen from a folder; `.` for the folder itself. A path that has nothing in common with the folder
 /// stays as it is.
-fn relative(path: &Path, folder: &Path) -> PathBuf {
+pub(super) fn relative(path: &Path, folder: &Path) -> PathBuf {
     if let Ok(below) = path.strip_prefix(folder) {
         return if below.as_os_str().is_empty() { PathBuf::from(".") } else { below.to_owned() };
     }

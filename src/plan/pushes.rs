@@ -2,77 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
 use super::lower::Lowering;
 use super::trace::{StepTrace, Trace};
-use super::{Cache, CacheTarget, ImageId, Plan, Tag, errors};
+use super::{ImageId, Plan, errors};
 use crate::check::program::DeferredField;
 use crate::check::push_order::{Block, Position, StepOrder};
 use crate::source::Span;
 
 impl<'a> Lowering<'a> {
-    /// Two images must not push the same tag.
-    pub(super) fn check_tags(&self, plan: &Plan, trace: &Trace<'a>) {
-        let pushes = trace.steps.iter().filter(|step| step.is_push());
-        let pushed: HashSet<ImageId> = pushes.flat_map(|step| &step.images).map(|(id, _)| *id).collect();
-        let mut owners: IndexMap<&Tag, (ImageId, Span)> = IndexMap::new();
-        for (index, image) in trace.images.iter().enumerate() {
-            let id = ImageId(index);
-            for (tag, span) in image.tags.iter().filter(|_| pushed.contains(&id)) {
-                let (first, first_span) = *owners.entry(tag).or_insert((id, *span));
-                if first == id {
-                    continue;
-                }
-                let shown = (plan.repository(tag.repository).item.as_str(), tag.tag.as_str());
-                let Some(owner) = trace.images.get(first.0) else { continue };
-                if std::ptr::eq(owner.item, image.item) {
-                    let members = (plan.image(first).name.as_str(), plan.image(id).name.as_str());
-                    self.eval.report(errors::tag_pushed_by_family(shown, members, *span));
-                    continue;
-                }
-                // Both images may take the tag from one `let`: then the lists say which images they are.
-                let list =
-                    |item: &crate::check::program::Image| item.attributes.get("tags").map(|list| list.span);
-                let spans = match (first_span == *span, list(owner.item), list(image.item)) {
-                    (true, Some(first), Some(second)) if first != second => (first, second),
-                    (true, ..) => (owner.item.name.span, image.item.name.span),
-                    _ => (first_span, *span),
-                };
-                self.eval.report(errors::tag_pushed_twice(
-                    shown,
-                    (&owner.item.name.value, spans.0),
-                    (&image.item.name.value, spans.1),
-                    self.eval.program().short(spans.1),
-                ));
-            }
-        }
-        self.check_cache_tags(plan, trace, &owners);
-    }
-
-    /// No image must push over the cache of another one. An image that is only built writes its cache too.
-    fn check_cache_tags(&self, plan: &Plan, trace: &Trace<'a>, owners: &IndexMap<&Tag, (ImageId, Span)>) {
-        let built: HashSet<ImageId> =
-            trace.steps.iter().flat_map(|step| &step.images).map(|(id, _)| *id).collect();
-        for (index, (image, planned)) in trace.images.iter().zip(&plan.images).enumerate() {
-            let id = ImageId(index);
-            if !built.contains(&id) {
-                continue;
-            }
-            for tag in written_caches(&planned.cache) {
-                let Some((owner, push)) = owners.get(tag).filter(|(owner, _)| *owner != id) else {
-                    continue;
-                };
-                let written = image.item.attributes.block("cache").and_then(|cache| cache.get("to"));
-                self.eval.report(errors::tag_is_a_cache(
-                    (&plan.repository(tag.repository).item, &tag.tag),
-                    (&plan.image(*owner).name, *push),
-                    (&planned.name, written.map_or(image.item.name.span, |expr| expr.span)),
-                ));
-            }
-        }
-    }
-
     /// What the checker cannot know, because it depends on values: waves that are skipped, members of families, and
     /// lists of tags that turn out empty.
     pub(super) fn check_pushes(&self, plan: &Plan, trace: &Trace<'a>) {
@@ -82,15 +21,28 @@ impl<'a> Lowering<'a> {
                 pushes.entry(*id).or_default().push((step, *span));
             }
         }
+        // Most uses stand behind a push of their own block, so that the others need not be looked through.
+        let mut first: HashMap<_, usize> = HashMap::new();
+        for (id, found) in &pushes {
+            for (push, _) in found.iter().filter(|(push, _)| push.runs) {
+                let first = first.entry((*id, push.wave, push.block, push.member)).or_insert(push.index);
+                *first = push.index.min(*first);
+            }
+        }
         let order = StepOrder::of(self.eval.program());
         let is_built = |id: &ImageId| plan.images.get(id.0).is_some_and(|image| image.when);
         let mut reported = HashSet::new();
         for step in trace.steps.iter().filter(|step| step.runs) {
             for (id, field, span) in &step.uses {
+                if reported.contains(id) {
+                    continue;
+                }
                 let found = pushes.get(id).map(Vec::as_slice).unwrap_or_default();
-                let mut found_before = found.iter().filter(|(push, _)| precedes(&order, push, step));
-                let is_known = is_built(id) && found_before.any(|(push, _)| push.runs);
-                if !is_known && reported.insert(*id) {
+                let own = first.get(&(*id, step.wave, step.block, step.member));
+                let is_pushed = own.is_some_and(|index| *index < step.index)
+                    || found.iter().any(|(push, _)| push.runs && precedes(&order, push, step));
+                if !(is_built(id) && is_pushed) {
+                    reported.insert(*id);
                     self.report_use((plan, trace, &order), (*id, *field, *span), step, found);
                 }
             }
@@ -208,12 +160,4 @@ fn why_skipped<'p>(plan: &'p Plan, trace: &Trace<'_>, step: &StepTrace<'_>) -> O
         return Some(errors::Skipped { kind: "stage", name: &stage.name, when });
     }
     None
-}
-
-/// The tags that a build may write its cache to.
-fn written_caches(cache: &Cache) -> Vec<&Tag> {
-    match cache {
-        Cache::Automatic(tag) => vec![tag],
-        Cache::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),
-    }
 }

@@ -1,5 +1,8 @@
 //! What registries accept as names and tags.
 
+/// The longest tag.
+pub(super) const MAX_TAG: usize = 128;
+
 /// What is wrong with a tag, in words that follow "`TAG` is not a tag: ".
 ///
 /// The rule is that of the OCI distribution specification: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
@@ -7,8 +10,8 @@ pub(super) fn tag_problem(tag: &str) -> Option<String> {
     if tag.is_empty() {
         return Some("it is empty".to_owned());
     }
-    if tag.len() > 128 {
-        return Some(format!("it has {} characters, 128 are allowed", tag.len()));
+    if tag.len() > MAX_TAG {
+        return Some(format!("it has {} characters, {MAX_TAG} are allowed", tag.len()));
     }
     let allowed = |index: usize, character: char| {
         character.is_ascii_alphanumeric() || character == '_' || (index > 0 && matches!(character, '.' | '-'))

@@ -28,7 +28,7 @@ impl Evaluator<'_> {
         }
         let varies = self.varies(tag);
         let form = if varies { self.form(tag) } else { TagForm::Fixed };
-        Value::Tag { tag: Tag { repository, tag: text }, varies, form, span }
+        Value::Tag(Box::new(WrittenTag { tag: Tag { repository, tag: text }, varies, form, span }))
     }
 
     pub(super) fn cache(&self, method: CacheMethod, arguments: &IndexMap<&'static str, Expr>) -> Value {
@@ -39,9 +39,7 @@ impl Evaluator<'_> {
         let place = match method {
             CacheMethod::Inline => Some(CachePlace::Inline),
             CacheMethod::Registry => match arguments.get("tag").map(|expr| self.value(expr)) {
-                Some(Value::Tag { tag, varies, form, span }) => {
-                    Some(CachePlace::Registry(WrittenTag { tag, varies, form, span }))
-                }
+                Some(Value::Tag(tag)) => Some(CachePlace::Registry(*tag)),
                 _ => None,
             },
             CacheMethod::Local => arguments
@@ -61,7 +59,7 @@ impl Evaluator<'_> {
                 return Value::Error;
             }
         };
-        place.map_or(Value::Error, |place| Value::Cache { place, mode })
+        place.map_or(Value::Error, |place| Value::Cache(Box::new((place, mode))))
     }
 
     /// Whether a value can differ from run to run: it comes from a param or the environment.

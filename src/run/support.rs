@@ -1,8 +1,10 @@
 //! What a plan can say but this version cannot run. It is refused before anything is built, never left out.
 
+use std::collections::HashSet;
+
 use crate::plan::{
-    Attest, Build, Cache, CacheSource, CacheTarget, Command, Context, EnvValue, Image, Plan, RegistryKind,
-    Step, WaveBody,
+    Attest, Build, Cache, CacheSource, CacheTarget, Command, Context, EnvValue, Image, ImageId, Plan,
+    RegistryKind, Repository, Step, WaveBody,
 };
 
 /// The first thing in the plan that this version does not run, in words.
@@ -16,10 +18,35 @@ pub(super) fn missing(plan: &Plan) -> Option<String> {
         Step::Build { images } | Step::Push { images } => Some(images),
         _ => None,
     });
-    in_waves.or_else(|| images.flatten().find_map(|id| image(plan, plan.image(*id))))
+    in_waves
+        .or_else(|| images.flatten().find_map(|id| image(plan, plan.image(*id))))
+        .or_else(|| missing_base(plan))
 }
 
-fn step(step: &Step) -> Option<String> {
+/// An image that is built from another one finds it in the registry. There it must be before the build: what an earlier
+/// run has left under the tag is another image.
+fn missing_base(plan: &Plan) -> Option<String> {
+    let (mut built, mut pushed) = (HashSet::<ImageId>::new(), HashSet::<ImageId>::new());
+    for step in plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps()) {
+        let (Step::Build { images } | Step::Push { images }) = step else { continue };
+        for image in images.iter().filter(|id| !built.contains(*id)).map(|id| plan.image(*id)) {
+            if let Some(base) = image.needs.iter().find(|base| !pushed.contains(*base)) {
+                let (name, base) = (&image.name, &plan.image(*base).name);
+                return Some(format!(
+                    "image `{name}` without an earlier step that pushes `{base}`, which it needs,"
+                ));
+            }
+        }
+        built.extend(images);
+        if matches!(step, Step::Push { .. }) {
+            pushed.extend(images);
+        }
+    }
+    None
+}
+
+/// What of a step this version does not run.
+pub(super) fn step(step: &Step) -> Option<String> {
     match step {
         Step::Build { .. } | Step::Push { .. } => None,
         Step::Promote { .. } => Some("`promote`".to_owned()),
@@ -42,20 +69,31 @@ fn image(plan: &Plan, image: &Image) -> Option<String> {
     if let Some(setting) = settings {
         return Some(format!("`{setting}` of image `{name}`"));
     }
-    image.tags.iter().find_map(|tag| {
-        let repository = plan.repository(tag.tag.repository);
-        let registry = plan.registry(repository.registry);
-        match &registry.kind {
-            RegistryKind::Ecr { role: Some(_), .. } => {
-                Some(format!("`role` of registry `{}`", registry.name))
-            }
-            RegistryKind::EcrPublic { .. } => Some(format!("`public` of registry `{}`", registry.name)),
-            _ if repository.create && !repository.has_default_settings() => {
-                Some(format!("a setting of repository `{}`", repository.item))
-            }
-            _ => None,
-        }
-    })
+    let tags = image.tags.iter().map(|tag| tag.tag.repository);
+    tags.chain(image.cache.repositories()).find_map(|id| repository(plan, plan.repository(id)))
+}
+
+/// A repository is used as it is, or created with the name alone: nothing is compared or changed.
+fn repository(plan: &Plan, repository: &Repository) -> Option<String> {
+    let registry = plan.registry(repository.registry);
+    let setting = match &registry.kind {
+        RegistryKind::EcrPublic { .. } => Some("public"),
+        RegistryKind::Ecr { role: Some(_), .. } => Some("role"),
+        _ => None,
+    };
+    if let Some(setting) = setting {
+        return Some(format!("`{setting}` of registry `{}`", registry.name));
+    }
+    let given = [
+        ("immutable", repository.immutable),
+        ("mutable_tags", !repository.mutable_tags.is_empty()),
+        ("scan_on_push", repository.scan_on_push.is_some()),
+        ("kms_key", repository.kms_key.is_some()),
+        ("lifecycle", repository.lifecycle.is_some()),
+        ("manage", repository.manage),
+    ];
+    let (setting, _) = given.into_iter().find(|(_, given)| *given)?;
+    Some(format!("`{setting}` of repository `{}`", repository.item))
 }
 
 fn settings(build: &Build) -> Option<&'static str> {

@@ -423,3 +423,48 @@ async fn a_wave_that_does_not_apply_is_skipped_with_all_it_needs() {
     assert!(matches!(report.outcome, Outcome::Done));
     assert_eq!(calls, "command true ");
 }
+
+/// Why a run of a plan was refused, if it was.
+async fn refused(plan: &Plan) -> Option<String> {
+    let script = Arc::new(Script::default());
+    let report = run(plan, &host(&script), &CancellationToken::new()).await;
+    let Outcome::Failed(errors) = report.outcome else { return None };
+    let calls = script.calls.lock().expect("no test thread panicked");
+    assert!(calls.is_empty(), "refused before anything is done: {calls:?}");
+    errors.first().map(|error| error.to_string().replace(env!("CARGO_PKG_VERSION"), "X"))
+}
+
+#[tokio::test]
+async fn an_image_is_built_from_what_an_earlier_step_has_pushed() {
+    let mut plan = plan_of(FILE);
+    let [api, cron] = [0, 1].map(plan::ImageId);
+    plan.images[1].needs = vec![api];
+    let expected = "image `cron` without an earlier step that pushes `api`, which it needs, cannot be run by cachelang X";
+    assert_eq!(refused(&plan).await.as_deref(), Some(expected), "both are in one step");
+    let steps = |images: [Vec<plan::ImageId>; 2]| {
+        let [first, second] = images;
+        WaveBody::Steps { steps: vec![Step::Push { images: first }, Step::Push { images: second }] }
+    };
+    plan.waves[0].body = steps([vec![cron], vec![api]]);
+    assert_eq!(refused(&plan).await.as_deref(), Some(expected), "the other way round");
+    plan.waves[0].body = steps([vec![api], vec![cron]]);
+    assert_eq!(refused(&plan).await, None);
+}
+
+#[tokio::test]
+async fn settings_that_a_run_leaves_alone_are_refused() {
+    for (setting, name) in [
+        ("immutable = true, mutable_tags = [\"*\"]", "immutable"),
+        ("manage = true", "manage"),
+        ("create = true, scan_on_push = false", "scan_on_push"),
+        ("lifecycle { untagged_after = 1d }", "lifecycle"),
+    ] {
+        // Nothing is tagged in `kept`: it has a cache only.
+        let text = FILE.replace(
+            "image api {",
+            &format!("repository kept {{ registry = main, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
+        );
+        let expected = format!("`{name}` of repository `kept` cannot be run by cachelang X");
+        assert_eq!(refused(&plan_of(&text)).await, Some(expected));
+    }
+}

@@ -19,7 +19,7 @@ const SHARED: [(&str, &str); 17] = [
     ("steps[].env{}.secret", "secret"),
     ("waves[].stages[].env{}.secret", "secret"),
     ("images[].secrets{}", "secret"),
-    ("registries[].kind.password", "secret"),
+    ("registries[].password", "secret"),
     ("images[].context", "context"),
     ("images[].contexts{}", "context"),
     ("images[].cache.automatic", "tag"),

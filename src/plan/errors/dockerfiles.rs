@@ -8,6 +8,7 @@ use crate::check::program::Image as Item;
 use crate::diag::{Code, Diagnostic};
 use crate::dockerfile::{BrokenFrom, HostMount};
 use crate::plan::Image;
+use crate::plan::value::quoted;
 use crate::source::{FileId, SourceMap, Span, Spanned};
 
 /// How many members of a circle a note names, and how many labels a message has.
@@ -58,7 +59,7 @@ fn key(name: &str) -> String {
     if !name.starts_with(|one: char| one.is_ascii_digit()) && !name.is_empty() && name.chars().all(is_word) {
         name.to_owned()
     } else {
-        format!("{name:?}")
+        quoted(name)
     }
 }
 

@@ -37,7 +37,7 @@ pub(in crate::plan) fn too_much_work(span: Span) -> Diagnostic {
         "given up when it came to this",
     )
     .with_note(
-        "a plan takes at most 10,000,000 steps: one for each value that is made, and for each item in it",
+        "a plan takes at most 10,000,000 steps: one for each value that is made, and some for each item in it",
     )
     .with_help("give the values that are made again and again a shorter list to go through")
 }

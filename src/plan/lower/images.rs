@@ -1,6 +1,7 @@
 //! Images: what they are built from, their tags and caches.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -8,10 +9,10 @@ use super::Lowering;
 use super::settings::{EXTRA_HOST, SSH, ULIMIT};
 use crate::check::program::{self, Expr, ExprKind};
 use crate::environment::PathKind;
+use crate::plan::cache_tag::cache_tag;
 use crate::plan::eval::{CachePlace, Value, WrittenTag};
 use crate::plan::families::key_text;
-use crate::plan::functions::slug;
-use crate::plan::rules::{is_platform, tag_problem};
+use crate::plan::rules::is_platform;
 use crate::plan::trace::{Base, ImageTrace};
 use crate::plan::{
     Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag,
@@ -49,7 +50,7 @@ impl<'a> Lowering<'a> {
         });
         let cache = match image.attributes.block("cache") {
             Some(_) => Cache::Explicit { from: sources(from), to: targets(to) },
-            None => self.automatic_cache(image, key, &tags),
+            None => automatic_cache(image, key, &tags),
         };
         let build = self.build(image, contexts);
         let builder = match self.optional(attributes.get("builder")) {
@@ -141,7 +142,7 @@ impl<'a> Lowering<'a> {
         // Part by part: a path is relative to the file in which it is written.
         for part in expr.map(Expr::written).unwrap_or_default() {
             let Some(Value::Map(entries)) = self.optional(Some(part)) else { continue };
-            for (name, value) in entries {
+            for (name, value) in Arc::unwrap_or_clone(entries) {
                 let span = entry_span(part, &name);
                 let context = match value {
                     Value::Images(ids) => ids.first().map(|id| Context::Image(*id)),
@@ -183,38 +184,23 @@ impl<'a> Lowering<'a> {
             Value::Secret(id) => Some((name, self.secret(id)?)),
             _ => None,
         };
-        entries.into_iter().filter_map(secret).collect()
+        Arc::unwrap_or_clone(entries).into_iter().filter_map(secret).collect()
     }
 
     fn written_tags(&self, expr: Option<&Expr>) -> Vec<WrittenTag> {
         let tag = |value| match value {
-            Value::Tag { tag, varies, form, span } => Some(WrittenTag { tag, varies, form, span }),
+            Value::Tag(tag) => Some(*tag),
             _ => None,
         };
         self.list(expr).into_iter().filter_map(tag).collect()
-    }
-
-    /// Without a `cache` block: a tag of its own in the first repository that the image is tagged in.
-    fn automatic_cache(&self, image: &program::Image, key: &[Value], tags: &[PushTag]) -> Cache {
-        let Some(first) = tags.first() else {
-            return Cache::Explicit { from: Vec::new(), to: Vec::new() };
-        };
-        let keys = key.iter().map(|value| format!("-{}", slug(&key_text(std::slice::from_ref(value)))));
-        let tag = format!("cache-{}{}", image.name.value, keys.collect::<String>());
-        if tag_problem(&tag).is_some() {
-            self.eval.report(errors::long_cache_tag(&image.name, &tag));
-        }
-        Cache::Automatic(Tag { repository: first.tag.repository, tag })
     }
 
     /// One list of the `cache` block.
     fn caches(&self, image: &program::Image, name: &str) -> Vec<(CachePlace, CacheMode)> {
         let list = image.attributes.block("cache").and_then(|cache| cache.get(name));
         let cache = |value| match value {
-            Value::Cache { place, mode } => Some((place, mode)),
-            Value::Tag { tag, varies, form, span } => {
-                Some((CachePlace::Registry(WrittenTag { tag, varies, form, span }), CacheMode::Min))
-            }
+            Value::Cache(cache) => Some(*cache),
+            Value::Tag(tag) => Some((CachePlace::Registry(*tag), CacheMode::Min)),
             _ => None,
         };
         self.list(list).into_iter().filter_map(cache).collect()
@@ -258,6 +244,15 @@ impl<'a> Lowering<'a> {
         }
         found
     }
+}
+
+/// Without a `cache` block: a tag of its own in the first repository that the image is tagged in.
+fn automatic_cache(image: &program::Image, key: &[Value], tags: &[PushTag]) -> Cache {
+    let Some(first) = tags.first() else {
+        return Cache::Explicit { from: Vec::new(), to: Vec::new() };
+    };
+    let keys: Vec<_> = key.iter().filter_map(Value::as_text).collect();
+    Cache::Automatic(Tag { repository: first.tag.repository, tag: cache_tag(&image.name.value, &keys) })
 }
 
 /// Each tag once; one that is written in two ways is unique if one of them is.

@@ -172,7 +172,7 @@ impl<'a> Lowering<'a> {
     /// A tag, whether it varies from run to run, and where it is written.
     fn promoted(&self, expr: &Expr) -> Option<(Tag, bool, Span)> {
         match self.eval.value(expr) {
-            Value::Tag { tag, varies, .. } => Some((tag, varies, expr.span)),
+            Value::Tag(tag) => Some((tag.tag, tag.varies, expr.span)),
             _ => None,
         }
     }
