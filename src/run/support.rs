@@ -1,10 +1,8 @@
 //! What a plan can say but this version cannot run. It is refused before anything is built, never left out.
 
-use std::collections::HashSet;
-
 use crate::plan::{
-    Attest, Build, Cache, CacheSource, CacheTarget, Command, Context, EnvValue, Image, ImageId, Plan,
-    RegistryKind, Repository, Step, WaveBody,
+    Attest, Build, Cache, CacheSource, CacheTarget, Command, Context, EnvValue, Image, Plan, RegistryKind,
+    Repository, Step, WaveBody,
 };
 
 /// The first thing in the plan that this version does not run, in words.
@@ -18,31 +16,7 @@ pub(super) fn missing(plan: &Plan) -> Option<String> {
         Step::Build { images } | Step::Push { images } => Some(images),
         _ => None,
     });
-    in_waves
-        .or_else(|| images.flatten().find_map(|id| image(plan, plan.image(*id))))
-        .or_else(|| missing_base(plan))
-}
-
-/// An image that is built from another one finds it in the registry. There it must be before the build: what an earlier
-/// run has left under the tag is another image.
-fn missing_base(plan: &Plan) -> Option<String> {
-    let (mut built, mut pushed) = (HashSet::<ImageId>::new(), HashSet::<ImageId>::new());
-    for step in plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps()) {
-        let (Step::Build { images } | Step::Push { images }) = step else { continue };
-        for image in images.iter().filter(|id| !built.contains(*id)).map(|id| plan.image(*id)) {
-            if let Some(base) = image.needs.iter().find(|base| !pushed.contains(*base)) {
-                let (name, base) = (&image.name, &plan.image(*base).name);
-                return Some(format!(
-                    "image `{name}` without an earlier step that pushes `{base}`, which it needs,"
-                ));
-            }
-        }
-        built.extend(images);
-        if matches!(step, Step::Push { .. }) {
-            pushed.extend(images);
-        }
-    }
-    None
+    in_waves.or_else(|| images.flatten().find_map(|id| image(plan, plan.image(*id))))
 }
 
 /// What of a step this version does not run.
@@ -83,6 +57,10 @@ fn repository(plan: &Plan, repository: &Repository) -> Option<String> {
     };
     if let Some(setting) = setting {
         return Some(format!("`{setting}` of registry `{}`", registry.name));
+    }
+    if !repository.create && !repository.manage {
+        // The settings describe what somebody else takes care of.
+        return None;
     }
     let given = [
         ("immutable", repository.immutable),

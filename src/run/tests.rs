@@ -435,29 +435,42 @@ async fn refused(plan: &Plan) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_image_is_built_from_what_an_earlier_step_has_pushed() {
+async fn an_image_is_built_behind_those_that_it_needs_and_once() {
     let mut plan = plan_of(FILE);
     let [api, cron] = [0, 1].map(plan::ImageId);
-    plan.images[1].needs = vec![api];
-    let expected = "image `cron` without an earlier step that pushes `api`, which it needs, cannot be run by cachelang X";
-    assert_eq!(refused(&plan).await.as_deref(), Some(expected), "both are in one step");
-    let steps = |images: [Vec<plan::ImageId>; 2]| {
-        let [first, second] = images;
-        WaveBody::Steps { steps: vec![Step::Push { images: first }, Step::Push { images: second }] }
+    plan.images[0].needs = vec![cron];
+    plan.waves.truncate(1);
+    plan.waves[0].body = WaveBody::Steps {
+        steps: vec![Step::Build { images: vec![api] }, Step::Push { images: vec![api, cron] }],
     };
-    plan.waves[0].body = steps([vec![cron], vec![api]]);
-    assert_eq!(refused(&plan).await.as_deref(), Some(expected), "the other way round");
-    plan.waves[0].body = steps([vec![api], vec![cron]]);
-    assert_eq!(refused(&plan).await, None);
+    let script = Arc::new(Script::default());
+    let report = run(&plan, &host(&script), &CancellationToken::new()).await;
+    assert!(matches!(report.outcome, Outcome::Done));
+    let calls = script.calls.lock().expect("no test thread panicked");
+    let built = calls.iter().filter_map(|call| call.strip_prefix("build r.io/app:"));
+    let built: Vec<_> = built.map(|names| names.split('-').next().unwrap_or_default()).collect();
+    assert_eq!(built, ["cron", "api"]);
+}
+
+#[tokio::test]
+async fn what_needs_a_failed_image_is_not_built() {
+    let mut plan = plan_of(FILE);
+    plan.images[0].needs = vec![plan::ImageId(1)];
+    let script = Arc::new(failing("build r.io/app:cron"));
+    let report = run(&plan, &host(&script), &CancellationToken::new()).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("a build failed") };
+    assert_eq!(errors.len(), 1);
+    let calls = script.calls.lock().expect("no test thread panicked");
+    assert!(!calls.iter().any(|call| call.contains("build r.io/app:api")), "{calls:?}");
 }
 
 #[tokio::test]
 async fn settings_that_a_run_leaves_alone_are_refused() {
     for (setting, name) in [
-        ("immutable = true, mutable_tags = [\"*\"]", "immutable"),
+        ("create = true, immutable = true, mutable_tags = [\"*\"]", "immutable"),
         ("manage = true", "manage"),
         ("create = true, scan_on_push = false", "scan_on_push"),
-        ("lifecycle { untagged_after = 1d }", "lifecycle"),
+        ("create = true, lifecycle { untagged_after = 1d }", "lifecycle"),
     ] {
         // Nothing is tagged in `kept`: it has a cache only.
         let text = FILE.replace(
