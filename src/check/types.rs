@@ -103,8 +103,8 @@ impl Type {
     /// The type that holds the values of both, if there is one.
     pub(crate) fn join(&self, other: &Type) -> Option<Type> {
         match (self, other) {
-            (Type::Error | Type::Nothing, other) => Some(other.clone()),
-            (one, Type::Error | Type::Nothing) => Some(one.clone()),
+            (Type::Nothing, other) | (other, Type::Nothing) => Some(other.clone()),
+            (Type::Error, other) | (other, Type::Error) => Some(other.clone()),
             (Type::Optional(one), other) | (other, Type::Optional(one)) => {
                 one.join(other.required()).map(Type::optional)
             }

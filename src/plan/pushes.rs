@@ -82,6 +82,14 @@ impl<'a> Lowering<'a> {
                 pushes.entry(*id).or_default().push((step, *span));
             }
         }
+        // Most uses stand behind a push in the same block: that one is found without a look at all others.
+        let mut first_in_block: HashMap<_, usize> = HashMap::new();
+        for (id, found) in &pushes {
+            for (push, _) in found.iter().filter(|(push, _)| push.runs) {
+                let place = (*id, push.wave, push.block, push.member);
+                first_in_block.entry(place).or_insert(push.index);
+            }
+        }
         let order = StepOrder::of(self.eval.program());
         let is_built = |id: &ImageId| plan.images.get(id.0).is_some_and(|image| image.when);
         let mut reported = HashSet::new();
@@ -89,7 +97,9 @@ impl<'a> Lowering<'a> {
             for (id, field, span) in &step.uses {
                 let found = pushes.get(id).map(Vec::as_slice).unwrap_or_default();
                 let mut found_before = found.iter().filter(|(push, _)| precedes(&order, push, step));
-                let is_known = is_built(id) && found_before.any(|(push, _)| push.runs);
+                let place = (*id, step.wave, step.block, step.member);
+                let is_behind = first_in_block.get(&place).is_some_and(|push| *push < step.index);
+                let is_known = is_built(id) && (is_behind || found_before.any(|(push, _)| push.runs));
                 if !is_known && reported.insert(*id) {
                     self.report_use((plan, trace, &order), (*id, *field, *span), step, found);
                 }
