@@ -17,6 +17,7 @@ mod operators;
 mod order;
 pub(crate) mod program;
 pub(crate) mod push_order;
+mod pushes;
 pub(crate) mod schema;
 pub(crate) mod stage_order;
 mod templates;
@@ -29,8 +30,10 @@ use std::path::Path;
 use crate::diag::{Code, Diagnostic, has_errors};
 use crate::include::ParsedFile;
 use crate::source::{FileId, SourceMap, Span};
+use crate::syntax::allow::Allows;
 use crate::syntax::ast;
 
+use errors::Nearby;
 use exprs::Deferred;
 use names::Names;
 use order::Order;
@@ -57,12 +60,15 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
         binders: families(files),
         scope: Vec::new(),
         locals: 0,
+        nearby: HashMap::new(),
         used: HashSet::new(),
         all_pushes_known: !has_errors(parsed),
     };
+    let comments = files.iter().flat_map(|file| &file.ast.comments);
     let mut program = Program {
         files: program_files(sources, files),
         entry: files.first().map(|file| file.id),
+        allows: Allows::read(sources, comments, &mut checker.diagnostics),
         ..Program::default()
     };
     checker.values(&mut program);
@@ -72,6 +78,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
     checker.lint(&program);
     program.locals = checker.locals;
     let mut diagnostics = checker.diagnostics;
+    diagnostics.iter_mut().for_each(errors::shorten);
     let is_about_names = |one: &Diagnostic| one.code.as_str().starts_with("E02");
     if has_errors(parsed) || diagnostics.iter().any(is_about_names) {
         // What uses an item may be the part that could not be read, or the name that was misspelled.
@@ -113,6 +120,8 @@ struct Checker<'a> {
     scope: Vec<(&'a str, LocalId, Type)>,
     /// How many names were bound so far.
     locals: usize,
+    /// What the names that nothing has may stand for, by what their places want.
+    nearby: HashMap<(&'a str, Type), Nearby<'a>>,
     /// Names that were used.
     used: HashSet<&'a str>,
     /// Whether every `push` of the file was seen: none is in a part that is broken or not supported.

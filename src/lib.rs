@@ -52,7 +52,6 @@ use diag::Diagnostic;
 use environment::Environment;
 use include::ParsedFile;
 use source::{FileId, SourceMap};
-use syntax::allow::Allows;
 
 /// Parses a file with what it includes, and checks the whole. The diagnostics are sorted; the program may be planned
 /// if none of them is an error. Warnings that a comment allows are left out.
@@ -71,10 +70,8 @@ pub fn check_parsed(
     files: &[ParsedFile],
     mut diagnostics: Vec<Diagnostic>,
 ) -> (check::Program, Vec<Diagnostic>) {
-    let (mut program, found) = check::check(sources, files, &diagnostics);
+    let (program, found) = check::check(sources, files, &diagnostics);
     diagnostics.extend(found);
-    let comments = files.iter().flat_map(|file| &file.ast.comments);
-    program.allows = Allows::read(sources, comments, &mut diagnostics);
     program.allows.apply(sources, &mut diagnostics);
     diag::sort(&mut diagnostics);
     (program, diagnostics)

@@ -1,9 +1,11 @@
 //! The attributes of one item or block, checked against the [`super::schema`].
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 
 use super::exprs::{Deferred, Place, Slot, Subject};
-use super::program::{Attributes, Expr};
+use super::program::{Attributes, CacheMethod, Expr, ExprKind};
 use super::schema::{Attribute, Form};
 use super::types::Type;
 use super::{Checker, errors, order};
@@ -111,8 +113,9 @@ impl<'a> Checker<'a> {
                 && !owner.is_partial
                 && !seen.contains_key(attribute.name)
             {
-                let registries = self.names.of_kind(|kind| matches!(kind, super::names::Kind::Registry(_)));
-                self.report(errors::missing_attribute(attribute.name, owner, &registries));
+                let registries = self.names.of_kind("registry");
+                let diagnostic = errors::missing_attribute(attribute.name, owner, registries);
+                self.report(diagnostic);
             }
         }
         found
@@ -131,7 +134,33 @@ impl<'a> Checker<'a> {
         let deferred = std::mem::replace(&mut self.deferred, here);
         let value = self.expr(&entry.value, expected, place);
         self.deferred = deferred;
+        if let Slot::CacheSource = place.slot {
+            self.check_sources(&value);
+        }
         value
+    }
+
+    /// An inline cache is written into an image and read from its tag.
+    fn check_sources(&mut self, sources: &Expr) {
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        // With the name of the `let` that they are in.
+        let mut pending = vec![(sources, None)];
+        while let Some((source, named)) = pending.pop() {
+            match &source.kind {
+                ExprKind::Cache { method: CacheMethod::Inline, .. } => {
+                    found.push(named.unwrap_or(source.span))
+                }
+                ExprKind::Value(id) if seen.insert(*id) => {
+                    let value = self.values.get(id.0).and_then(Option::as_ref);
+                    let expr = value.and_then(|(_, expr)| expr.as_ref());
+                    pending.extend(expr.map(|expr| (expr, named.or(Some(source.span)))));
+                }
+                _ => pending.extend(source.children().into_iter().map(|one| (one, named))),
+            }
+        }
+        for at in found {
+            self.report(errors::inline_source(at));
+        }
     }
 
     fn attribute(

@@ -74,9 +74,9 @@ impl<'a> Checker<'a> {
         {
             let is_value = matches!(declared.kind, Kind::Param(_) | Kind::Let(_));
             if item_kinds.contains(expected.required()) || (item_kinds.contains(&found.ty) && !is_value) {
-                let candidates = self.names.of_kind(|kind| kind.noun() == expected.required().to_string());
+                let candidates = self.names.of_kind(&expected.required().to_string());
                 let has_ref = self.deferred == Deferred::Allowed;
-                return errors::wrong_kind(name, declared, found, expected, &candidates, has_ref);
+                return errors::wrong_kind(name, declared, found, expected, candidates, has_ref);
             }
         }
         let becomes_text = matches!(place.slot, Slot::BuildArguments | Slot::Limits | Slot::Hole)
@@ -85,8 +85,7 @@ impl<'a> Checker<'a> {
         if found.ty.required().fits(expected) || (becomes_text && matches!(found.ty, Type::Optional(_))) {
             return errors::maybe_unset(found, expected, place.subject, source);
         }
-        let repository = self.names.of_kind(|kind| matches!(kind, Kind::Repository(_)));
-        let repository = repository.first().copied().unwrap_or("app");
+        let repository = self.names.of_kind("repository").first().copied().unwrap_or("app");
         errors::type_mismatch(found, expected, place.subject, source, repository)
     }
 

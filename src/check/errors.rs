@@ -24,6 +24,13 @@ use crate::syntax::ast::Name;
 
 /// How many labels besides the primary one a message has.
 const MAX_LABELS: usize = 3;
+/// How many characters headlines and labels have.
+const MAX_HEADLINE: usize = 72;
+const MAX_LABEL: usize = 50;
+/// How many characters a word in backticks has; fewer where there is no room.
+const WORD_LENGTHS: [usize; 4] = [64, 32, 24, 12];
+/// How many names of a list or a circle a message says.
+const MAX_NAMES: usize = 8;
 
 /// "a" or "an", by the sound of a word of this language.
 fn a(word: &str) -> String {
@@ -43,10 +50,63 @@ fn noun(ty: &Type) -> String {
     }
 }
 
+/// Shortens the words in backticks that are too long: names, keys and types. In headlines and labels they are as short
+/// as it takes.
+pub(super) fn shorten(diagnostic: &mut Diagnostic) {
+    shorten_to(&mut diagnostic.message, MAX_HEADLINE);
+    for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
+        shorten_to(&mut label.text, MAX_LABEL);
+    }
+    for text in diagnostic.notes.iter_mut().chain(&mut diagnostic.help) {
+        if text.len() > WORD_LENGTHS[0] {
+            *text = with_short_words(text, WORD_LENGTHS[0]);
+        }
+    }
+}
+
+fn shorten_to(text: &mut String, room: usize) {
+    for longest in WORD_LENGTHS {
+        if text.chars().count() > room {
+            *text = with_short_words(text, longest);
+        }
+    }
+}
+
+fn with_short_words(text: &str, longest: usize) -> String {
+    let piece = |(index, piece): (usize, &str)| {
+        let is_code = index % 2 == 1;
+        let words =
+            piece.split(' ').map(|word| if is_code { short_word(word, longest) } else { word.to_owned() });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    text.split('`').enumerate().map(piece).collect::<Vec<_>>().join("`")
+}
+
+/// A word without its middle, if it is too long: the end may be what was asked of a name, as in `name.ref`.
+fn short_word(word: &str, longest: usize) -> String {
+    let count = word.chars().count();
+    if count <= longest {
+        return word.to_owned();
+    }
+    let start = word.chars().take(longest / 2);
+    let end = word.chars().skip(count + 1 - longest / 2);
+    start.chain(['…']).chain(end).collect()
+}
+
 /// `` `a`, `b` ``
 fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
+}
+
+/// The names of a circle: `` `a` → `b` → `a` ``
+fn path<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let shown = names.iter().take(MAX_NAMES).cloned();
+    let more = names.len().saturating_sub(MAX_NAMES);
+    let more = (more > 0).then(|| format!("{more} more"));
+    let path: Vec<_> = shown.chain(more).chain(names.first().cloned()).collect();
+    path.join(" → ")
 }
 
 fn plural(noun: &str) -> String {
@@ -62,7 +122,7 @@ fn suggest(diagnostic: Diagnostic, kind: &str, name: &str, known: &[&str]) -> Di
     let diagnostic = diagnostic.with_edit_if(span, only_similar(name, known.iter().copied()));
     match similar(name, known.iter().copied()) {
         Some(found) => diagnostic.with_help(format!("{} with a similar name exists: `{found}`", a(kind))),
-        None if (1..=8).contains(&known.len()) => {
+        None if (1..=MAX_NAMES).contains(&known.len()) => {
             diagnostic.with_help(format!("{}: {}", plural(kind), quoted(known.iter().copied())))
         }
         None => diagnostic,
@@ -105,18 +165,47 @@ fn could_be(kind: Kind, wanted: &Type) -> bool {
     }
 }
 
-pub(super) fn unknown_name<'a>(
+/// What is declared that a name which nothing has may stand for.
+pub(super) struct Nearby<'a> {
+    /// The one with a similar name.
+    similar: Option<(&'a str, Declared)>,
+    /// The same, if no other one can be meant.
+    certain: Option<&'a str>,
+    /// All of the kind that is wanted.
+    of_kind: Vec<&'a str>,
+}
+
+impl<'a> Nearby<'a> {
+    pub(super) fn of(name: &str, wanted: &Type, declared: impl Iterator<Item = (&'a str, Declared)>) -> Self {
+        let candidates: Vec<_> = declared.filter(|(_, item)| could_be(item.kind, wanted)).collect();
+        let names = || candidates.iter().map(|(name, _)| *name);
+        let found = similar(name, names());
+        let kind = kind_of(wanted);
+        let of_kind = candidates.iter().filter(|(_, item)| item.kind.noun() == kind);
+        Self {
+            similar: candidates.iter().find(|(name, _)| Some(*name) == found).copied(),
+            certain: only_similar(name, names()),
+            of_kind: of_kind.map(|(name, _)| *name).collect(),
+        }
+    }
+}
+
+/// The word for what a place wants.
+fn kind_of(wanted: &Type) -> String {
+    match wanted {
+        Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Builder => wanted.to_string(),
+        _ => "value".to_owned(),
+    }
+}
+
+pub(super) fn unknown_name(
     name: &str,
     span: Span,
     wanted: &Type,
     subject: Subject<'_>,
-    declared: impl Iterator<Item = (&'a str, Declared)>,
+    nearby: &Nearby<'_>,
 ) -> Diagnostic {
-    let candidates: Vec<_> = declared.filter(|(_, item)| could_be(item.kind, wanted)).collect();
-    let kind = match wanted {
-        Type::Registry | Type::Repository | Type::Image | Type::Secret | Type::Builder => wanted.to_string(),
-        _ => "value".to_owned(),
-    };
+    let kind = kind_of(wanted);
     let mut diagnostic = Diagnostic::new(
         Code::UnknownName,
         format!("no {kind} named `{name}`"),
@@ -127,19 +216,17 @@ pub(super) fn unknown_name<'a>(
     if is_tag {
         diagnostic = diagnostic.with_note("a tag that is not the name of a value is written in quotes");
     }
-    let found = similar(name, candidates.iter().map(|(name, _)| *name));
-    if let Some((found, item)) = candidates.iter().find(|(name, _)| Some(*name) == found) {
+    if let Some((found, item)) = nearby.similar {
         let noun = item.kind.noun();
         return diagnostic
-            .with_edit_if(span, only_similar(name, candidates.iter().map(|(name, _)| *name)))
+            .with_edit_if(span, nearby.certain)
             .with_label(item.span, "similar name")
             .with_help(format!("{} with a similar name exists: `{found}`", a(noun)));
     }
-    let of_kind: Vec<_> =
-        candidates.iter().filter(|(_, item)| item.kind.noun() == kind).map(|(name, _)| *name).collect();
-    match (wanted, of_kind.as_slice()) {
-        (Type::Registry | Type::Repository | Type::Image | Type::Builder, [_, ..]) if of_kind.len() <= 8 => {
-            diagnostic.with_help(format!("{}: {}", plural(&kind), quoted(of_kind)))
+    match (wanted, nearby.of_kind.len()) {
+        (Type::Registry | Type::Repository | Type::Image | Type::Builder, 1..=MAX_NAMES) => {
+            let known = quoted(nearby.of_kind.iter().copied());
+            diagnostic.with_help(format!("{}: {known}", plural(&kind)))
         }
         (Type::Registry | Type::Repository | Type::Image | Type::Builder, _) => {
             diagnostic.with_help(format!("declare it with `{kind} {name} {{ … }}`"))
@@ -187,6 +274,7 @@ pub(super) fn wrong_kind(
         }
         (_, []) => diagnostic,
         (_, [one]) => diagnostic.with_help(format!("{wanted} is declared in this file: `{one}`")),
+        (_, many) if many.len() > MAX_NAMES => diagnostic,
         (_, many) => diagnostic.with_help(format!(
             "{} of this file: {}",
             plural(&expected.to_string()),
@@ -253,6 +341,7 @@ pub(super) fn missing_attribute(name: &str, owner: Owner<'_>, registries: &[&str
             return diagnostic.with_help(format!("one registry is declared: add `registry = {one}`"));
         }
         ("registry", []) => "declare one with `registry main { … }` and add `registry = main`",
+        ("registry", many) if many.len() > MAX_NAMES => "add `registry = …`",
         ("registry", many) => {
             let many = quoted(many.iter().copied());
             return diagnostic.with_help(format!("add `registry = …` with one of: {many}"));
@@ -268,6 +357,32 @@ pub(super) fn missing_attribute(name: &str, owner: Owner<'_>, registries: &[&str
         _ => return diagnostic,
     };
     diagnostic.with_help(example)
+}
+
+/// `public`: where the registry is said to be the public gallery.
+pub(super) fn not_in_public(name: &str, value: Span, public: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnknownAttribute,
+        format!("a public registry has no attribute `{name}`"),
+        value,
+        "would not be used",
+    )
+    .with_label(public, "this is the public gallery")
+    .with_note("the public gallery of Amazon ECR is `public.ecr.aws` for everyone")
+    .with_help(format!("remove `{name}`, or `public = true`"))
+}
+
+/// A setting of a repository in a registry that is not Amazon ECR.
+pub(super) fn only_in_ecr(name: &str, value: Span, registry: &Name) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnknownAttribute,
+        format!("a repository outside Amazon ECR has no `{name}`"),
+        value,
+        "would not be used",
+    )
+    .with_label(registry.span, "this registry is not Amazon ECR")
+    .with_note("other registries have no API for it that is the same everywhere")
+    .with_help(format!("remove `{name}`"))
 }
 
 /// An image that is pushed needs a tag to be pushed to.
@@ -305,35 +420,23 @@ pub(super) fn value_not_block(name: &Name) -> Diagnostic {
     .with_help(format!("write `{} = …`", name.value))
 }
 
-/// Values that need each other: each with where it names the next one.
-pub(super) fn cyclic_value(cycle: &[(&Name, Span)]) -> Diagnostic {
-    let names: Vec<_> = cycle.iter().map(|(name, _)| name.value.as_str()).collect();
-    let next = |index: usize| names.get(index + 1).or(names.first()).copied().unwrap_or_default();
-    let (first, at) = cycle.first().expect("a cycle has at least one value");
-    let needs = |index: usize, name: &str| match next(index) {
-        other if other == name => format!("`{name}` needs itself"),
-        other => format!("`{name}` needs `{other}`"),
-    };
-    let mut diagnostic = Diagnostic::new(
-        Code::CyclicValue,
-        format!("`{}` is defined in terms of itself", first.value),
-        *at,
-        needs(0, &first.value),
-    );
-    if names.len() == 1 {
-        return diagnostic.with_help("remove it here; a value cannot be made from itself");
+/// A circle of values, each with where it names the next one.
+pub(super) fn cyclic_value(first: (&Name, Span), more: &[(&Name, Span)]) -> Diagnostic {
+    let name = first.0.value.as_str();
+    let next = |index: usize| more.get(index).map_or(name, |(next, _)| next.value.as_str());
+    let message = format!("`{name}` is defined in terms of itself");
+    if more.is_empty() {
+        let label = format!("`{name}` needs itself");
+        return Diagnostic::new(Code::CyclicValue, message, first.1, label)
+            .with_help("remove it here; a value cannot be made from itself");
     }
-    for (index, (name, at)) in cycle.iter().enumerate().skip(1).take(MAX_LABELS) {
-        diagnostic = diagnostic.with_label(*at, needs(index, &name.value));
+    let label = format!("`{name}` needs `{}`", next(0));
+    let mut diagnostic = Diagnostic::new(Code::CyclicValue, message, first.1, label);
+    for (index, (one, at)) in more.iter().enumerate().take(MAX_LABELS) {
+        diagnostic = diagnostic.with_label(*at, format!("`{}` needs `{}`", one.value, next(index + 1)));
     }
-    let shown: Vec<_> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
-    let more = match names.len().saturating_sub(shown.len()) {
-        0 => String::new(),
-        more => format!(" → {more} more"),
-    };
-    diagnostic
-        .with_note(format!("{}{more} → `{}`", shown.join(" → "), first.value))
-        .with_help("give one of them a literal value")
+    let names = std::iter::once(name).chain(more.iter().map(|(one, _)| one.value.as_str()));
+    diagnostic.with_note(path(names)).with_help("give one of them a literal value")
 }
 
 pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
@@ -358,4 +461,25 @@ pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnusedItem, format!("{noun} `{name}` is never used"), span, "not referenced")
         .with_note("unused items are still checked")
         .with_help("remove it, or prefix the name with `_`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{short_word, shorten_to, with_short_words};
+
+    #[test]
+    fn long_names_lose_their_middle() {
+        let long = "k".repeat(64);
+        assert_eq!(short_word(&long, 64), long);
+        let short = short_word(&format!("{long}é.ref"), 64);
+        assert_eq!(short.chars().count(), 64);
+        assert!(short.starts_with("kkk") && short.contains("k…k") && short.ends_with("ké.ref"));
+        let text = format!("{long}{long} `image {long}{long}` has");
+        let shown = with_short_words(&text, 64);
+        assert!(shown.starts_with(&format!("{long}{long} `image kk")), "only what is quoted");
+        assert!(shown.ends_with("k` has") && shown.chars().count() < text.len());
+        let mut headline = format!("`{long}` is `{long}`");
+        shorten_to(&mut headline, 72);
+        assert!(headline.chars().count() <= 72 && headline.contains("…"), "{headline}");
+    }
 }

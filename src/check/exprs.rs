@@ -3,8 +3,7 @@
 //! [`Checker::expr`] pushes the expected type inwards, so that a list item or a branch is blamed and not the whole;
 //! [`Checker::infer`] finds the type of what carries its own.
 
-use indexmap::IndexMap;
-
+use super::errors::Nearby;
 use super::functions::Function;
 use super::names::Kind;
 use super::program::{DeferredField, Expr, ExprKind, ImageRef, Part};
@@ -151,7 +150,10 @@ impl<'a> Checker<'a> {
                 make(ExprKind::List(typed), expected.clone())
             }
             (ast::ExprKind::Map(entries), Type::Map(value)) => {
-                let entries = self.map(entries, Some(value), place.slot);
+                let entries = self.map(entries, place.slot, |checker, entry| {
+                    let place = Place::new(place.slot, Subject::Entry(&entry.key));
+                    checker.expr(&entry.value, value, place)
+                });
                 make(ExprKind::Map(entries), expected.clone())
             }
             (ast::ExprKind::If { condition, then, otherwise }, _) => {
@@ -204,6 +206,7 @@ impl<'a> Checker<'a> {
             ExprKind::Error => self.infer(right),
             _ => self.expr(right, expected, place),
         };
+        self.warn_of_useless_default(&left, &right);
         super::operators::binary(BinaryOperator::Default, left, right, expected.clone(), span)
     }
 
@@ -248,36 +251,20 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// The entries of a map; without a type for the values, the first one says what the others must be.
-    fn map(
-        &mut self,
-        entries: &'a [ast::MapEntry],
-        value: Option<&Type>,
-        slot: Slot,
-    ) -> IndexMap<String, Expr> {
-        let mut seen: IndexMap<&str, Span> = IndexMap::new();
-        let mut map = IndexMap::new();
-        let mut expected = value.cloned();
-        for entry in entries {
-            if let Some(first) = seen.get(entry.key.value.as_str()) {
-                self.report(errors::duplicate_key(&entry.key, *first));
-            } else {
-                seen.insert(&entry.key.value, entry.key.span);
-            }
-            self.check_key(&entry.key, slot);
-            let place = Place::new(slot, Subject::Entry(&entry.key));
-            let found = match &expected {
-                Some(ty) => self.expr(&entry.value, ty, place),
-                None => self.infer(&entry.value),
-            };
-            expected = expected.or_else(|| Some(found.ty.clone()).filter(|ty| *ty != Type::Error));
-            map.insert(entry.key.value.clone(), found);
-        }
-        map
-    }
-
     /// The type of an expression on its own.
     pub(super) fn infer(&mut self, expr: &'a ast::Expr) -> Expr {
+        let found = self.infer_of_any_depth(expr);
+        if !found.ty.is_too_deep() {
+            return found;
+        }
+        if !found.ty.has_error() {
+            self.report(errors::value_too_deep(found.span));
+        }
+        Expr::error(found.span)
+    }
+
+    /// A value that is one level too deep at most: what it is made of was looked at before.
+    fn infer_of_any_depth(&mut self, expr: &'a ast::Expr) -> Expr {
         let span = expr.span;
         let make = |kind, ty| Expr { kind, ty, span };
         match &expr.kind {
@@ -290,11 +277,7 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Duration(value) => make(ExprKind::Duration(*value), Type::Duration),
             ast::ExprKind::Size(value) => make(ExprKind::Size(*value), Type::Size),
             ast::ExprKind::List(items) => self.list(items, span),
-            ast::ExprKind::Map(entries) => {
-                let entries = self.map(entries, None, Slot::Plain);
-                let value = entries.values().next().map_or(Type::Nothing, |first| first.ty.clone());
-                make(ExprKind::Map(entries), Type::map(value))
-            }
+            ast::ExprKind::Map(entries) => self.inferred_map(entries, span),
             ast::ExprKind::Name(name) => self.name(name, span),
             ast::ExprKind::Field { base, field } => self.field(base, field, span),
             ast::ExprKind::Call { callee, arguments } => self.call(callee, arguments, span),
@@ -411,7 +394,12 @@ impl<'a> Checker<'a> {
             "git" => errors::git_without_field(span),
             "cache" => errors::cache_not_called(span),
             _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
-            _ => errors::unknown_name(name, span, wanted, subject, self.names.iter()),
+            _ => {
+                // One misspelled name can stand in a thousand places.
+                let nearby = self.nearby.entry((name, wanted.clone()));
+                let nearby = nearby.or_insert_with(|| Nearby::of(name, wanted, self.names.iter()));
+                errors::unknown_name(name, span, wanted, subject, nearby)
+            }
         };
         self.report(diagnostic);
     }
@@ -433,6 +421,12 @@ impl<'a> Checker<'a> {
                 return Expr::error(span);
             }
             (_, Type::Error) => return Expr::error(span),
+            (kind, Type::Image) if matches!(field.value.as_str(), "ref" | "digest") => {
+                let image = self.image_behind(&kind);
+                let diagnostic = errors::field_of_value(base.span, field, image, self.names.of_kind("image"));
+                self.report(diagnostic);
+                return Expr::error(span);
+            }
             (_, ty) => {
                 self.report(errors::no_field(ty, field));
                 return Expr::error(span);
@@ -452,6 +446,21 @@ impl<'a> Checker<'a> {
             return Expr::error(span);
         }
         Expr { kind: ExprKind::Deferred { image, field: deferred }, ty: Type::String, span }
+    }
+
+    /// The name of the image that a `let` is another name of.
+    fn image_behind(&self, kind: &ExprKind) -> Option<&'a str> {
+        let mut kind = kind;
+        while let ExprKind::Value(id) = kind {
+            let (_, expr) = self.values.get(id.0)?.as_ref()?;
+            kind = &expr.as_ref()?.kind;
+        }
+        match kind {
+            ExprKind::Image(image) if image.keys.is_empty() => {
+                Some(self.names.item(Kind::Image(image.image)).0)
+            }
+            _ => None,
+        }
     }
 
     /// `git.commit`: unset where there is no repository.

@@ -28,7 +28,9 @@ impl<'a> Checker<'a> {
         for cycle in &order.cycles {
             let members: Vec<_> =
                 cycle.0.iter().map(|(id, at)| (self.names.value(*id).name(), *at)).collect();
-            self.report(errors::cyclic_value(&members));
+            if let Some((first, more)) = members.split_first() {
+                self.report(errors::cyclic_value(*first, more));
+            }
         }
         let mut rules: IndexMap<ValueId, Attributes> = IndexMap::new();
         for id in &order.values {
@@ -142,6 +144,7 @@ impl<'a> Checker<'a> {
                 | ItemKind::Poisoned(_) => {}
             }
         }
+        self.check_settings(program);
     }
 
     fn secret(&mut self, secret: &'a ast::Secret) -> Secret {
@@ -192,7 +195,46 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        self.check_public(&attributes);
         Registry { name, kind, attributes }
+    }
+
+    /// The public gallery has one address, and belongs to no account and region that could be chosen.
+    fn check_public(&mut self, registry: &Attributes) {
+        let public =
+            registry.values.get("public").filter(|public| matches!(public.kind, ExprKind::Bool(true)));
+        let Some(public) = public.map(|public| public.span) else { return };
+        for name in ["account", "region", "endpoint", "host"] {
+            if let Some(value) = registry.values.get(name) {
+                self.report(errors::not_in_public(name, value.span, public));
+            }
+        }
+    }
+
+    /// Reports settings of repositories that only Amazon ECR has, where the registry is written out.
+    fn check_settings(&mut self, program: &Program) {
+        for repository in &program.repositories {
+            let attributes = &repository.attributes;
+            let Some(ExprKind::Registry(id)) = attributes.values.get("registry").map(|expr| &expr.kind)
+            else {
+                continue;
+            };
+            let registry = program.registries.get(id.0);
+            // One without attributes was reported.
+            let registry =
+                registry.filter(|one| one.kind == RegistryKind::Oci && !one.attributes.values.is_empty());
+            let Some(registry) = registry else { continue };
+            for name in ["create", "scan_on_push", "kms_key", "manage"] {
+                let value = attributes.values.get(name);
+                if let Some(value) = value.filter(|value| !matches!(value.kind, ExprKind::Bool(false))) {
+                    self.report(errors::only_in_ecr(name, value.span, &registry.name));
+                }
+            }
+            let lifecycle = attributes.blocks.get("lifecycle");
+            if let Some(value) = lifecycle.and_then(|block| block.values.values().next()) {
+                self.report(errors::only_in_ecr("lifecycle", value.span, &registry.name));
+            }
+        }
     }
 
     /// The `kind` of a registry or builder, if it is one that exists.
@@ -241,7 +283,7 @@ impl<'a> Checker<'a> {
         let owner = Owner::item("image", &image.name);
         let own = self.attributes(owner, image.entries.iter().map(EntryRef::from), schema::IMAGE);
         self.unbind(binders.len());
-        let (attributes, complete) = self.extend(image, own, templates);
+        let (attributes, complete) = self.extended(image, own, templates);
         Image { complete, name: image.name.clone(), binders, attributes }
     }
 

@@ -73,6 +73,8 @@ impl<'a> ValueItem<'a> {
 pub(super) struct Names<'a> {
     declared: IndexMap<&'a str, Declared>,
     by_kind: HashMap<Kind, &'a str>,
+    /// By the word for their kind.
+    by_noun: HashMap<&'static str, Vec<&'a str>>,
     values: Vec<ValueItem<'a>>,
     templates: Vec<&'a ast::Image>,
 }
@@ -83,6 +85,7 @@ impl<'a> Names<'a> {
         let mut names = Names {
             declared: IndexMap::new(),
             by_kind: HashMap::new(),
+            by_noun: HashMap::new(),
             values: Vec::new(),
             templates: Vec::new(),
         };
@@ -117,6 +120,9 @@ impl<'a> Names<'a> {
             };
             names.insert(name, kind, diagnostics);
         }
+        for (name, declared) in &names.declared {
+            names.by_noun.entry(declared.kind.noun()).or_default().push(name);
+        }
         names
     }
 
@@ -148,9 +154,9 @@ impl<'a> Names<'a> {
         found.expect("expressions refer only to declared items")
     }
 
-    /// The names of one kind, for "a similar name exists".
-    pub(super) fn of_kind(&self, wanted: impl Fn(Kind) -> bool) -> Vec<&'a str> {
-        self.iter().filter(|(_, declared)| wanted(declared.kind)).map(|(name, _)| name).collect()
+    /// The names of one kind, for "a similar name exists"; `noun` is [`Kind::noun`].
+    pub(super) fn of_kind(&self, noun: &str) -> &[&'a str] {
+        self.by_noun.get(noun).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = ValueItem<'a>> {

@@ -1,6 +1,8 @@
-//! Operators, conditionals and lists that have no expected type.
+//! Operators, and conditionals, lists and maps that have no expected type.
 
-use super::exprs::{Place, Subject};
+use indexmap::IndexMap;
+
+use super::exprs::{Place, Slot, Subject};
 use super::program::{Expr, ExprKind};
 use super::types::Type;
 use super::{Checker, errors};
@@ -51,6 +53,40 @@ impl<'a> Checker<'a> {
         Expr { kind: ExprKind::List(typed), ty: Type::list(ty), span }
     }
 
+    /// The entries of a map; `value` checks one of them.
+    pub(super) fn map(
+        &mut self,
+        entries: &'a [ast::MapEntry],
+        slot: Slot,
+        mut value: impl FnMut(&mut Self, &'a ast::MapEntry) -> Expr,
+    ) -> IndexMap<String, Expr> {
+        let mut seen: IndexMap<&str, Span> = IndexMap::new();
+        let mut map = IndexMap::new();
+        for entry in entries {
+            if let Some(first) = seen.get(entry.key.value.as_str()) {
+                self.report(errors::duplicate_key(&entry.key, *first));
+            } else {
+                seen.insert(&entry.key.value, entry.key.span);
+            }
+            self.check_key(&entry.key, slot);
+            let found = value(self, entry);
+            map.insert(entry.key.value.clone(), found);
+        }
+        map
+    }
+
+    /// A map without an expected type: the first value says what the others must be.
+    pub(super) fn inferred_map(&mut self, entries: &'a [ast::MapEntry], span: Span) -> Expr {
+        let mut ty = Type::Nothing;
+        let entries = self.map(entries, Slot::Plain, |checker, entry| {
+            let found = checker.infer(&entry.value);
+            let (joined, found) = checker.unify(&ty, found, Subject::Entry(&entry.key));
+            ty = joined;
+            found
+        });
+        Expr { kind: ExprKind::Map(entries), ty: Type::map(ty), span }
+    }
+
     pub(super) fn operator(
         &mut self,
         operator: &Spanned<BinaryOperator>,
@@ -80,9 +116,21 @@ impl<'a> Checker<'a> {
                 }
                 // An unset left side gives the right one, so the `?` is the right side's.
                 let (ty, right) = self.unify(left.ty.required(), right, place.subject);
+                self.warn_of_useless_default(&left, &right);
                 binary(operator.value, left, right, ty, span)
             }
             BinaryOperator::Concat => self.concat(operator, left, right, span),
+        }
+    }
+
+    /// Warns of `left ?? right` where the left side is never unset.
+    pub(super) fn warn_of_useless_default(&mut self, left: &Expr, right: &Expr) {
+        // Where an attribute may be unset, what is written out for it has its type.
+        let is_written_out = matches!(left.kind, ExprKind::List(_) | ExprKind::Map(_));
+        let is_unknown =
+            matches!(left.ty, Type::Optional(_) | Type::Nothing | Type::Error) && !is_written_out;
+        if !is_unknown && right.ty != Type::Error {
+            self.report(errors::useless_default(left, right.span, self.short(left.span)));
         }
     }
 

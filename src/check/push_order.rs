@@ -8,7 +8,8 @@ use super::program::{
     Attributes, DeferredField, Expr, ExprKind, ImageId, ImageRef, Program, Stage, Step, StepKind, Wave,
     WaveBody,
 };
-use super::stage_order::StageOrder;
+use super::pushes::Pushes;
+use super::stage_order::{Followers, StageOrder};
 use super::{Checker, errors};
 use crate::source::Span;
 
@@ -85,6 +86,11 @@ impl StepOrder {
         }
     }
 
+    /// The stages of a wave that start after one of `first` has ended.
+    pub(super) fn followers(&self, wave: usize, first: Vec<usize>) -> Followers {
+        self.0.get(wave).map(|order| order.followers(first)).unwrap_or_default()
+    }
+
     pub(crate) fn stages_precede(&self, wave: usize, first: usize, second: usize) -> bool {
         self.0.get(wave).is_some_and(|order| order.precedes(first, second))
     }
@@ -102,19 +108,20 @@ impl Checker<'_> {
     /// tags, at the first place of each.
     pub(super) fn prove_push_order(&mut self, program: &Program) {
         self.report_stage_circles(program);
-        let mut pushes: IndexMap<ImageId, Vec<(Position, Span)>> = IndexMap::new();
+        let mut pushes: IndexMap<ImageId, Pushes> = IndexMap::new();
         for (position, step) in program.steps() {
             if let StepKind::Push(images) = &step.kind {
                 for image in images {
-                    pushes.entry(image.image).or_default().push((position, image.span));
+                    let first = || Pushes::new(position, image.span);
+                    pushes.entry(image.image).or_insert_with(first).add(position);
                 }
             }
         }
         let order = StepOrder::of(program);
         let mut early: IndexMap<ImageId, Vec<(Position, DeferredUse<'_>)>> = IndexMap::new();
         for (position, one) in program.deferred_uses() {
-            let found = pushes.get(&one.image.image).into_iter().flatten();
-            if !found.into_iter().any(|(push, _)| order.precedes(*push, position)) {
+            let found = pushes.get_mut(&one.image.image);
+            if !found.is_some_and(|pushes| pushes.precede(position, &order)) {
                 early.entry(one.image.image).or_default().push((position, one));
             }
         }
@@ -129,7 +136,7 @@ impl Checker<'_> {
                 wave: wave.map_or("", |wave| wave.name.value.as_str()),
                 more: more.len(),
             };
-            match pushes.get(&id).and_then(|pushes| pushes.first()) {
+            match pushes.get(&id).map(|pushes| &pushes.first) {
                 Some((push, span)) => {
                     let why = match (position.block == push.block, first.in_stage_env) {
                         (true, true) if position.wave == push.wave => errors::Later::StageEnv,
@@ -141,13 +148,12 @@ impl Checker<'_> {
                 None => {}
             }
         }
-        for (id, found) in pushes {
+        for (id, Pushes { first: (_, push), .. }) in pushes {
             let image = program.images.get(id.0);
             let image = image.filter(|image| image.complete && image.attributes.get("tags").is_none());
-            if let (Some(image), Some((_, push))) = (image, found.first()) {
-                let repositories = self.names.of_kind(|kind| matches!(kind, Kind::Repository(_)));
-                let repository = repositories.first().copied();
-                self.report(errors::no_tags(&image.name.value, image.name.span, *push, repository));
+            if let Some(image) = image {
+                let repository = self.names.of_kind("repository").first().copied();
+                self.report(errors::no_tags(&image.name.value, image.name.span, push, repository));
             }
         }
     }
@@ -164,7 +170,9 @@ impl Checker<'_> {
                         Some((&one.name, at.span))
                     })
                     .collect();
-                self.report(errors::cyclic_stages(&named));
+                if let Some((first, more)) = named.split_first() {
+                    self.report(errors::cyclic_stages(*first, more));
+                }
             }
         }
     }

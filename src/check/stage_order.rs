@@ -34,16 +34,20 @@ impl StageOrder {
     pub(crate) fn precedes(&self, first: usize, second: usize) -> bool {
         let known = self.reached.borrow().get(&first).cloned();
         let reached = known.unwrap_or_else(|| {
-            let reached = Rc::new(self.reach(first));
+            let reached = Rc::new(self.reach(vec![first]));
             self.reached.borrow_mut().insert(first, Rc::clone(&reached));
             reached
         });
         is_set(&reached, second)
     }
 
-    fn reach(&self, first: usize) -> Vec<u64> {
+    /// The stages that start after any of these has ended.
+    pub(super) fn followers(&self, first: Vec<usize>) -> Followers {
+        Followers(self.reach(first))
+    }
+
+    fn reach(&self, mut pending: Vec<usize>) -> Vec<u64> {
         let mut reached = vec![0; self.followers.len().div_ceil(64)];
-        let mut pending = vec![first];
         while let Some(stage) = pending.pop() {
             for next in self.followers.get(stage).into_iter().flatten() {
                 if set(&mut reached, *next) {
@@ -115,6 +119,16 @@ impl StageOrder {
             }
         }
         circles
+    }
+}
+
+/// The stages that start after one of some stages has ended.
+#[derive(Debug, Default)]
+pub(super) struct Followers(Vec<u64>);
+
+impl Followers {
+    pub(super) fn contains(&self, stage: usize) -> bool {
+        is_set(&self.0, stage)
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// The merged attributes of the templates, each after those that it extends.
 #[derive(Default)]
 pub(super) struct Templates {
+    /// What is inherited is not taken apart: templates in layers have in common most of what is above them.
     merged: IndexMap<TemplateId, Attributes>,
     /// How many templates stand above each of them, itself included.
     depths: IndexMap<TemplateId, usize>,
@@ -103,7 +104,18 @@ impl<'a> Checker<'a> {
     }
 
     /// The attributes of an image with those of its parents, and whether all of these are known.
-    pub(super) fn extend(
+    pub(super) fn extended(
+        &mut self,
+        image: &'a ast::Image,
+        own: Attributes,
+        templates: &Templates,
+    ) -> (Attributes, bool) {
+        let (mut attributes, complete) = self.extend(image, own, templates);
+        flatten(&mut attributes);
+        (attributes, complete)
+    }
+
+    fn extend(
         &mut self,
         image: &'a ast::Image,
         own: Attributes,
@@ -130,9 +142,9 @@ impl<'a> Checker<'a> {
                 Some(Kind::Poisoned) => complete = false,
                 found => {
                     complete = false;
-                    let templates = self.names.of_kind(|kind| matches!(kind, Kind::Template(_)));
                     let declared = found.and_then(|_| self.names.get(&parent.value));
-                    self.report(errors::not_a_template(parent, declared, &templates));
+                    let diagnostic = errors::not_a_template(parent, declared, self.names.of_kind("template"));
+                    self.report(diagnostic);
                 }
             }
         }
@@ -160,15 +172,11 @@ fn merge(merged: &mut Attributes, more: Attributes) {
     }
 }
 
-/// The entries of both. What both inherit from one template is there once: else templates that extend two parents
-/// each would double it with every generation.
+/// The entries of both.
 fn merge_maps(first: Expr, second: Expr) -> Expr {
     let (ty, span) = (second.ty.clone(), second.span);
     let mut parts = parts_of(first);
-    let more = parts_of(second);
-    let again: HashSet<_> = more.iter().map(Arc::as_ptr).collect();
-    parts.retain(|part| !again.contains(&Arc::as_ptr(part)));
-    parts.extend(more);
+    parts.extend(parts_of(second));
     Expr { kind: ExprKind::Inherited(parts), ty, span }
 }
 
@@ -179,11 +187,39 @@ fn parts_of(expr: Expr) -> Vec<Arc<Expr>> {
     }
 }
 
-/// Attributes that many images can have without a copy for each.
+/// Takes apart what is inherited, for an image. What comes from one template in several ways is there once, where it
+/// comes last: what stands there twice gives nothing new, and else each generation could double it.
+fn flatten(attributes: &mut Attributes) {
+    for expr in attributes.values.values_mut() {
+        if let ExprKind::Inherited(parts) = &mut expr.kind {
+            *parts = written_parts(parts);
+        }
+    }
+    attributes.blocks.values_mut().for_each(flatten);
+}
+
+/// The expressions that are written, in their order. The walk goes backwards.
+fn written_parts(parts: &[Arc<Expr>]) -> Vec<Arc<Expr>> {
+    let (mut written, mut seen) = (Vec::new(), HashSet::new());
+    let mut pending: Vec<&Arc<Expr>> = parts.iter().collect();
+    while let Some(part) = pending.pop() {
+        if !seen.insert(Arc::as_ptr(part)) {
+            continue;
+        }
+        match &part.kind {
+            ExprKind::Inherited(inner) => pending.extend(inner),
+            _ => written.push(Arc::clone(part)),
+        }
+    }
+    written.reverse();
+    written
+}
+
+/// Attributes that many images and templates can have without a copy for each.
 fn shared(attributes: Attributes) -> Attributes {
     let share = |expr: Expr| {
         let (ty, span) = (expr.ty.clone(), expr.span);
-        Expr { kind: ExprKind::Inherited(parts_of(expr)), ty, span }
+        Expr { kind: ExprKind::Inherited(vec![Arc::new(expr)]), ty, span }
     };
     let mut shared = Attributes::new(attributes.schema());
     shared.values = attributes.values.into_iter().map(|(name, expr)| (name, share(expr))).collect();

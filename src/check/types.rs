@@ -3,8 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// How many lists and maps a value may have inside each other; a text has as many brackets.
+///
+/// Lets can nest a value deeper than any text: what goes through types and values would go as deep.
+pub(super) const MAX_DEPTH: usize = 64;
+
 /// The type of an expression or of a place that takes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Type {
     String,
     Int,
@@ -59,6 +64,25 @@ impl Type {
         matches!(self.required(), Self::Map(_))
     }
 
+    /// How many lists and maps are inside each other, and what the innermost one holds.
+    fn depth(&self) -> (usize, &Type) {
+        let (mut depth, mut innermost) = (0, self.required());
+        while let Type::List(inner) | Type::Map(inner) = innermost {
+            depth += 1;
+            innermost = inner.required();
+        }
+        (depth, innermost)
+    }
+
+    pub(super) fn is_too_deep(&self) -> bool {
+        self.depth().0 > MAX_DEPTH
+    }
+
+    /// Whether the innermost values were reported.
+    pub(super) fn has_error(&self) -> bool {
+        *self.depth().1 == Type::Error
+    }
+
     /// Whether a value of it is a secret or holds one.
     pub(crate) fn has_secret(&self) -> bool {
         match self {
@@ -79,8 +103,8 @@ impl Type {
     /// The type that holds the values of both, if there is one.
     pub(crate) fn join(&self, other: &Type) -> Option<Type> {
         match (self, other) {
-            (Type::Error | Type::Nothing, other) => Some(other.clone()),
-            (one, Type::Error | Type::Nothing) => Some(one.clone()),
+            (Type::Nothing, other) | (other, Type::Nothing) => Some(other.clone()),
+            (Type::Error, other) | (other, Type::Error) => Some(other.clone()),
             (Type::Optional(one), other) | (other, Type::Optional(one)) => {
                 one.join(other.required()).map(Type::optional)
             }

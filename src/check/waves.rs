@@ -6,7 +6,6 @@ use super::attributes::{EntryRef, Owner};
 use super::errors::NotAStage;
 use super::exprs::{Deferred, Place, Slot, Subject};
 use super::items::literal;
-use super::names::Kind;
 use super::program::{
     Attributes, Expr, ExprKind, ImageRef, Program, Stage, StageId, Step, StepKind, Wave, WaveBody,
 };
@@ -232,8 +231,8 @@ impl<'a> Checker<'a> {
             ExprKind::Image(image) => return Some(image),
             ExprKind::Error => {}
             _ => {
-                let known = self.names.of_kind(|kind| matches!(kind, Kind::Image(_)));
-                self.report(errors::operand_not_a_name(found.span, &known));
+                let diagnostic = errors::operand_not_a_name(found.span, self.names.of_kind("image"));
+                self.report(diagnostic);
             }
         }
         self.all_pushes_known = false;

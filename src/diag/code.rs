@@ -70,6 +70,7 @@ pub enum Code {
     MissingParamValue,
     TwoReferences,
     ValueTooLarge,
+    UselessDefault,
     BadRepositoryName,
     BadTag,
     ImmutableTag,
@@ -88,6 +89,7 @@ pub enum Code {
     TagsExpire,
     ArgumentWithoutValue,
     UnreadableDockerfile,
+    BaseNotBuilt,
     RefNeverPushed,
     RefBeforePush,
     CyclicStages,
@@ -105,7 +107,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the families.
-    pub const ALL: [Code; 85] = [
+    pub const ALL: [Code; 87] = [
         Code::UnterminatedString,
         Code::SingleQuotes,
         Code::ForeignComment,
@@ -160,6 +162,7 @@ impl Code {
         Code::MissingParamValue,
         Code::TwoReferences,
         Code::ValueTooLarge,
+        Code::UselessDefault,
         Code::BadRepositoryName,
         Code::BadTag,
         Code::ImmutableTag,
@@ -178,6 +181,7 @@ impl Code {
         Code::TagsExpire,
         Code::ArgumentWithoutValue,
         Code::UnreadableDockerfile,
+        Code::BaseNotBuilt,
         Code::RefNeverPushed,
         Code::RefBeforePush,
         Code::CyclicStages,
@@ -251,6 +255,7 @@ impl Code {
             Code::MissingParamValue => "E0309",
             Code::TwoReferences => "E0311",
             Code::ValueTooLarge => "E0312",
+            Code::UselessDefault => "W0313",
             Code::BadRepositoryName => "E0401",
             Code::BadTag => "E0402",
             Code::ImmutableTag => "E0403",
@@ -269,6 +274,7 @@ impl Code {
             Code::TagsExpire => "W0416",
             Code::ArgumentWithoutValue => "W0418",
             Code::UnreadableDockerfile => "W0419",
+            Code::BaseNotBuilt => "E0420",
             Code::RefNeverPushed => "E0501",
             Code::RefBeforePush => "E0502",
             Code::CyclicStages => "E0503",

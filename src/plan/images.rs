@@ -33,6 +33,7 @@ struct Writes {
 impl<'a> Lowering<'a> {
     pub(super) fn check_images(&self, plan: &Plan, trace: &Trace<'a>) {
         self.check_bases(plan, trace);
+        self.check_skipped_bases(plan, trace);
         let operands = |pushes: bool| {
             let steps = trace.steps.iter().filter(move |step| !pushes || step.is_push());
             steps.flat_map(|step| &step.images).map(|(id, _)| *id).collect::<HashSet<_>>()
@@ -69,6 +70,36 @@ impl<'a> Lowering<'a> {
                 let at = item.attributes.get("platforms").map_or(item.name.span, |expr| expr.span);
                 let built = base.platforms();
                 self.report_of(one, errors::platform_not_built(&base.name, missing, (*span, at), built));
+            }
+        }
+    }
+
+    /// What is built in this run must not need an image that its `when` leaves out. (The tag of such an image in `FROM`
+    /// is what the registry has.)
+    fn check_skipped_bases(&self, plan: &Plan, trace: &Trace<'a>) {
+        let running = trace.steps.iter().filter(|step| step.runs).flat_map(|step| &step.images);
+        let mut pending: Vec<ImageId> = match trace.waves.is_empty() {
+            // Images are built by their names.
+            true => (0..plan.images.len()).map(ImageId).collect(),
+            false => running.map(|(id, _)| *id).collect(),
+        };
+        let mut built = HashSet::new();
+        while let Some(id) = pending.pop() {
+            if plan.image(id).when && built.insert(id) {
+                pending.extend(
+                    trace.images.get(id.0).into_iter().flat_map(|one| &one.bases).map(|base| base.image),
+                );
+            }
+        }
+        let images = trace.images.iter().enumerate().filter(|(index, _)| built.contains(&ImageId(*index)));
+        for (_, one) in images {
+            for Base { image: base, span } in &one.bases {
+                let item = trace.images.get(base.0).map(|base| base.item);
+                let when = item.and_then(|item| item.attributes.get("when"));
+                if let Some(when) = when.filter(|_| !plan.image(*base).when) {
+                    let names = (one.item.name.value.as_str(), plan.image(*base).name.as_str());
+                    self.report_of(one, errors::skipped_base(names, *span, when.span));
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Checks of waves that need values: what never runs, what is in no wave, what is pushed twice, and promotions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -46,22 +46,28 @@ impl<'a> Lowering<'a> {
 
     /// Reports every stage that never runs of itself: at the first stage that waits for it, if there is one.
     fn check_stages(&self, wave: &WaveTrace<'a>) {
-        let order = wave.item.stage_order();
+        let never: Vec<_> = wave.stages.iter().map(|stage| self.never(stage)).collect();
+        let followers = followers(&wave.stages);
+        let direct = |index: usize| followers.get(index).map(Vec::as_slice).unwrap_or_default();
         for (index, stage) in wave.stages.iter().enumerate() {
-            let Some((why, is_list)) = self.never(stage) else { continue };
-            let waiting = wave.stages.iter().enumerate().find_map(|(at, other)| {
-                let after = other.item.after.iter().find(|after| after.value.0 == index)?;
-                Some((at, other, after.span))
-            });
-            let Some((at, other, after)) = waiting.filter(|_| !is_list) else {
+            let Some((why, is_list)) = never.get(index).copied().flatten() else { continue };
+            let Some((at, after)) = direct(index).first().filter(|_| !is_list) else {
                 self.eval.report(errors::never_runs("stage", &stage.item.name, why, is_list));
                 continue;
             };
-            let rest = wave.stages.iter().enumerate();
-            let rest = rest.filter(|(more, _)| *more != at && order.precedes(index, *more));
-            let more: Vec<&str> = rest.map(|(_, more)| more.item.name.value.as_str()).collect();
-            let (stage, other) = (&stage.item.name, &other.item.name);
-            self.eval.report(errors::waits_for_never(other, (after, stage), why, &more));
+            let (mut pending, mut seen) = (vec![index], BTreeSet::new());
+            while let Some(before) = pending.pop() {
+                // What waits for a stage that never runs of itself is said with that one.
+                let is_said = before != index && matches!(never.get(before), Some(Some((_, false))));
+                let next = direct(before).iter().map(|(next, _)| *next).filter(|_| !is_said);
+                pending.extend(next.filter(|next| seen.insert(*next)));
+            }
+            let named = |index: &usize| wave.stages.get(*index).map(|stage| &stage.item.name);
+            let rest = seen.iter().filter(|more| *more != at && **more != index).filter_map(named);
+            let more: Vec<&str> = rest.map(|name| name.value.as_str()).collect();
+            if let Some(other) = named(at) {
+                self.eval.report(errors::waits_for_never(other, (*after, &stage.item.name), why, &more));
+            }
         }
     }
 
@@ -136,6 +142,19 @@ impl<'a> Lowering<'a> {
             self.eval.report(errors::in_no_wave(&item.name, &names, all, has_tags));
         }
     }
+}
+
+/// By stage: those that name it behind `after`, and where.
+fn followers(stages: &[StageTrace<'_>]) -> Vec<Vec<(usize, Span)>> {
+    let mut followers = vec![Vec::new(); stages.len()];
+    for (index, stage) in stages.iter().enumerate() {
+        for after in &stage.item.after {
+            if let Some(followers) = followers.get_mut(after.value.0) {
+                followers.push((index, after.span));
+            }
+        }
+    }
+    followers
 }
 
 /// The stage of a step.

@@ -46,6 +46,20 @@ fn a_long_chain_of_values_needs_no_deep_stack() {
 }
 
 #[test]
+fn lets_do_not_nest_values_without_end() {
+    let nested = |count: usize, open: &str, close: &str| -> String {
+        let next = (1..count).map(|index| format!("let v{index} = {open}v{}{close}\n", index - 1));
+        std::iter::once("let v0 = [\"x\"]\n".to_owned()).chain(next).collect()
+    };
+    let uses = |last: usize| format!("let count = length(v{last})\n");
+    assert_eq!(codes(&(nested(64, "[", "]") + &uses(63))), NONE);
+    // Once, however many levels follow, and without a deep stack.
+    for (open, close) in [("[", "]"), ("{ k = ", " }"), ("[x for x in [", "]]")] {
+        assert_eq!(codes(&(nested(5_000, open, close) + &uses(4_999))), ["E0012"], "{open}");
+    }
+}
+
+#[test]
 fn many_cycles_are_reported_once() {
     let names: Vec<String> = (0..60).map(|index| format!("v{index}")).collect();
     let all = names.join(", ");

@@ -1,6 +1,6 @@
 //! Messages about functions, caches and fields.
 
-use super::{a, quoted, suggest};
+use super::{MAX_NAMES, a, quoted, suggest};
 use crate::check::calls::{CACHE_METHODS, CacheSignature};
 use crate::check::functions::Function;
 use crate::check::types::Type;
@@ -172,6 +172,41 @@ pub(in crate::check) fn unknown_git_field(field: &Name) -> Diagnostic {
 fn git_fields() -> String {
     let fields: Vec<_> = GitFact::ALL.iter().map(|(name, _)| format!("`git.{name}`")).collect();
     fields.join(", ")
+}
+
+pub(in crate::check) fn inline_source(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::NotAChoice,
+        "`cache.inline()` is not a source of a cache",
+        span,
+        "says no image to read it from",
+    )
+    .with_note("an inline cache is a part of its image, which a tag names")
+    .with_help("name a tag of the image, such as `app:\"latest\"`")
+}
+
+/// `.ref` of a value that holds an image; `image` is its name, if that is known.
+pub(in crate::check) fn field_of_value(
+    base: Span,
+    field: &Name,
+    image: Option<&str>,
+    images: &[&str],
+) -> Diagnostic {
+    let field = &field.value;
+    let diagnostic = Diagnostic::new(
+        Code::WrongKindOfName,
+        format!("`.{field}` stands behind the name of an image"),
+        base,
+        "a value, not the name of an image",
+    )
+    .with_note("the order of pushes is checked by the names of images, before anything is evaluated");
+    match (image, images) {
+        (Some(image), _) => diagnostic.with_help(format!("write `{image}.{field}`")),
+        (None, images) if images.len() <= MAX_NAMES => {
+            diagnostic.with_help(format!("images: {}", quoted(images.iter().copied())))
+        }
+        _ => diagnostic,
+    }
 }
 
 pub(in crate::check) fn no_field(ty: &Type, field: &Name) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! Messages about families, templates and secrets.
 
-use super::{a, quoted, suggest};
+use super::{MAX_NAMES, a, path, quoted, suggest};
 use crate::check::exprs::Slot;
 use crate::check::families::FamilyKeys;
 use crate::check::names::Declared;
@@ -8,9 +8,6 @@ use crate::check::templates::MAX_DEPTH;
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::Name;
-
-/// How many names of a circle a message says.
-const SHOWN: usize = 8;
 
 /// A family, or a part of one, where one image is needed. `source` is what was written, `field` what was asked of it.
 pub(in crate::check) fn family_not_image(
@@ -46,7 +43,7 @@ pub(in crate::check) fn family_not_image(
         _ => Vec::new(),
     };
     let known = match items.len() {
-        2..=SHOWN => format!(" (items: {})", items.join(", ")),
+        2..=MAX_NAMES => format!(" (items: {})", items.join(", ")),
         _ => String::new(),
     };
     diagnostic.with_help(format!("write `{source}{indices}{field}`{known}"))
@@ -111,7 +108,7 @@ pub(in crate::check) fn not_a_template(
     match templates {
         [] => diagnostic.with_help("declare what both have in common with `template NAME { … }`"),
         [one] => diagnostic.with_help(format!("a template is declared in this file: `{one}`")),
-        many if many.len() <= SHOWN => {
+        many if many.len() <= MAX_NAMES => {
             diagnostic.with_help(format!("templates of this file: {}", quoted(many.iter().copied())))
         }
         _ => diagnostic,
@@ -120,13 +117,10 @@ pub(in crate::check) fn not_a_template(
 
 pub(in crate::check) fn cyclic_template(circle: &[&Name], span: Span) -> Diagnostic {
     let first = circle.first().map_or("", |name| name.value.as_str());
-    let shown = circle.iter().take(SHOWN).map(|name| format!("`{}`", name.value));
-    let more = circle.len().saturating_sub(SHOWN);
-    let more = (more > 0).then(|| format!("{more} more"));
-    let path: Vec<_> = shown.chain(more).chain([format!("`{first}`")]).collect();
+    let path = path(circle.iter().map(|name| name.value.as_str()));
     let label = if circle.len() == 1 { "this is the same template" } else { "closes the circle" };
     Diagnostic::new(Code::CyclicValue, format!("template `{first}` extends itself"), span, label)
-        .with_note(path.join(" → "))
+        .with_note(path)
         .with_help(format!("remove `{first}` here"))
 }
 

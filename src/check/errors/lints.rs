@@ -1,5 +1,6 @@
 //! Messages about what is allowed and most likely not meant.
 
+use crate::check::program::Expr;
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::Name;
@@ -14,6 +15,17 @@ pub(in crate::check) fn secret_as_param(name: &Name, word: &str) -> Diagnostic {
     )
     .with_note("values of params are shown in plans and in logs")
     .with_help(format!("declare `secret {} = env(\"{}\")`", name.value, name.value.to_uppercase()))
+}
+
+/// `source`: the left side of `??` as written.
+pub(in crate::check) fn useless_default(left: &Expr, right: Span, source: Option<&str>) -> Diagnostic {
+    let message = match source {
+        Some(source) => format!("the default of `{source}` is never used"),
+        None => "a default is never used".to_owned(),
+    };
+    Diagnostic::new(Code::UselessDefault, message, right, "never taken")
+        .with_label(left.span, format!("this is `{}`, which is never unset", left.ty.required()))
+        .with_help("remove `??` and what stands behind it")
 }
 
 /// Says nothing of the text itself.

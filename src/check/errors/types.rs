@@ -4,7 +4,7 @@ use super::{a, noun};
 use crate::check::exprs::Subject;
 use crate::check::items::literal_text;
 use crate::check::program::{Expr, ExprKind};
-use crate::check::types::Type;
+use crate::check::types::{MAX_DEPTH, Type};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
@@ -250,6 +250,18 @@ pub(in crate::check) fn unknown_kind(
         .with_note(format!("the other attributes of a {item} depend on its kind"))
         .with_help(known),
     }
+}
+
+/// Lists and maps that lets put inside each other.
+pub(in crate::check) fn value_too_deep(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::NestingTooDeep,
+        format!("lists and maps are more than {MAX_DEPTH} deep inside each other"),
+        span,
+        format!("level {}", MAX_DEPTH + 1),
+    )
+    .with_note("a value that is named with `let` counts with all its levels")
+    .with_help("put the values side by side, into one list or map")
 }
 
 pub(in crate::check) fn not_iterable(list: &Expr) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! Messages about waves and what only the run knows.
 
-use super::{quoted, suggest};
+use super::{MAX_LABELS, MAX_NAMES, path, quoted, suggest};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::Name;
@@ -153,10 +153,10 @@ pub(in crate::check) fn operand_not_a_name(span: Span, images: &[&str]) -> Diagn
         span,
         "not the name of an image",
     );
-    if images.is_empty() {
-        diagnostic
-    } else {
+    if (1..=MAX_NAMES).contains(&images.len()) {
         diagnostic.with_help(format!("images: {}", quoted(images.iter().copied())))
+    } else {
+        diagnostic
     }
 }
 
@@ -284,27 +284,23 @@ pub(in crate::check) fn one_word(span: Span, text: &str, words: Option<&str>) ->
     }
 }
 
-/// Each stage with the place that names the next one.
-pub(in crate::check) fn cyclic_stages(circle: &[(&Name, Span)]) -> Diagnostic {
-    let names: Vec<_> = circle.iter().map(|(name, _)| name.value.as_str()).collect();
-    let (Some((first, at)), Some(name)) = (circle.first(), names.first()) else {
-        unreachable!("a circle has a member")
+/// A circle of stages, each with the place that names the next one.
+pub(in crate::check) fn cyclic_stages(first: (&Name, Span), more: &[(&Name, Span)]) -> Diagnostic {
+    let name = first.0.value.as_str();
+    let next = |index: usize| more.get(index).map_or(name, |(next, _)| next.value.as_str());
+    let message = match more {
+        [] => format!("stage `{name}` waits for itself"),
+        [(other, _)] => format!("stages `{name}` and `{}` wait for each other", other.value),
+        _ => format!("{} stages from `{name}` to `{name}` wait in a circle", more.len() + 1),
     };
-    let message = match names.as_slice() {
-        [_] => format!("stage `{name}` waits for itself"),
-        [_, other] => format!("stages `{name}` and `{other}` wait for each other"),
-        more => format!("{} stages from `{name}` to `{name}` wait in a circle", more.len()),
-    };
-    let next = names.get(1).unwrap_or(name);
-    let mut diagnostic =
-        Diagnostic::new(Code::CyclicStages, message, *at, format!("`{}` waits for `{next}`", first.value));
-    for (index, (one, at)) in circle.iter().enumerate().skip(1).take(3) {
-        let next = names.get(index + 1).unwrap_or(name);
-        diagnostic = diagnostic.with_label(*at, format!("`{}` waits for `{next}`", one.value));
+    let label = format!("`{name}` waits for `{}`", next(0));
+    let mut diagnostic = Diagnostic::new(Code::CyclicStages, message, first.1, label);
+    if more.is_empty() {
+        return diagnostic.with_help(format!("remove `{name}` behind `after`"));
     }
-    let path: Vec<_> = names.iter().chain([name]).map(|name| format!("`{name}`")).collect();
-    match names.as_slice() {
-        [_] => diagnostic.with_help(format!("remove `{name}` behind `after`")),
-        _ => diagnostic.with_note(path.join(" → ")).with_help("remove one `after`"),
+    for (index, (one, at)) in more.iter().enumerate().take(MAX_LABELS) {
+        diagnostic = diagnostic.with_label(*at, format!("`{}` waits for `{}`", one.value, next(index + 1)));
     }
+    let names = std::iter::once(name).chain(more.iter().map(|(one, _)| one.value.as_str()));
+    diagnostic.with_note(path(names)).with_help("remove one `after`")
 }

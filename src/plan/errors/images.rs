@@ -164,6 +164,18 @@ pub(in crate::plan) fn platform_not_built(
     .with_help(format!("add `\"{platform}\"` to `platforms` of `{base}`"))
 }
 
+/// An image and one of its contexts that this run does not build.
+pub(in crate::plan) fn skipped_base((image, base): (&str, &str), context: Span, when: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::BaseNotBuilt,
+        format!("`{image}` needs `{base}`, which is not built in this run"),
+        context,
+        format!("needs image `{base}`"),
+    )
+    .with_label(when, format!("skips `{base}` in this run"))
+    .with_help(format!("give `{image}` the same `when`, or remove that of `{base}`"))
+}
+
 /// What an immutable repository is told about.
 pub(in crate::plan) struct Immutable<'a> {
     pub(in crate::plan) repository: &'a str,

@@ -45,10 +45,10 @@ pub(in crate::syntax) fn unknown_item(word: &Name, name: Option<&Name>, rest: &s
         "unknown keyword",
     );
     let foreign = match text {
-        "target" | "group" | "service" => Some("image"),
+        "target" | "service" => Some("image"),
         "variable" | "arg" | "ARG" => Some("param"),
         "locals" | "local" | "const" | "var" | "def" => Some("let"),
-        "job" | "jobs" | "pipeline" | "stages" | "deploy" => Some("wave"),
+        "group" | "job" | "jobs" | "pipeline" | "stages" | "deploy" => Some("wave"),
         "import" | "use" => Some("include"),
         _ => None,
     };
@@ -352,6 +352,7 @@ pub(in crate::syntax) fn missing_comma(
 /// `cache-from` and other names that only other tools have.
 pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic {
     let help = match name {
+        "build-arg" | "build-args" => Some("write `args`"),
         "cache-from" => Some("use a `cache { from = […] }` block"),
         "cache-to" => Some("use a `cache { to = […] }` block"),
         "dockerfile-inline" => Some("write `dockerfile_inline`"),
@@ -366,6 +367,7 @@ pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic 
         None => Some(name.replace('-', "_")),
     };
     let label = match help {
+        Some(_) if name.starts_with("build-arg") => "this is an option of `docker build`",
         Some(_) => "names use `_`, and this is `docker-bake` syntax",
         None => "names use `_`",
     };
@@ -377,6 +379,7 @@ pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic 
 /// Attributes of `docker-bake` that are something else here.
 pub(in crate::syntax) fn bake_attribute(name: &str, span: Span) -> Option<Diagnostic> {
     let help = match name {
+        "build_arg" | "build_args" => "write `args = { … }`",
         "depends_on" => "name the image in `contexts`; a `stage` waits with `after`",
         "matrix" => "write `image NAME for x in list { … }`",
         "inherits" => "write `image NAME extends template { … }`",
