@@ -111,11 +111,7 @@ impl Includer<'_> {
             return;
         }
         let name = Path::new(file.name()).parent().unwrap_or(Path::new("")).join(&written);
-        let text = self.environment.read(&path).and_then(|bytes| {
-            let fits = bytes.len() <= SourceMap::MAX_FILE_BYTES;
-            fits.then_some(bytes).ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))
-        });
-        match text {
+        match self.environment.read(&path, SourceMap::MAX_FILE_BYTES) {
             Ok(bytes) => {
                 let name = normal(&name).display().to_string();
                 let id = self.sources.add(name.as_str(), &path, &String::from_utf8_lossy(&bytes));
