@@ -15,6 +15,7 @@ use crate::source::Span;
 
 pub use code::{Code, Severity};
 pub use keys::looks_like_aws_key;
+pub(crate) use suggest::Searches;
 pub use suggest::{only_similar, similar};
 pub use words::{quoted, shortened};
 

@@ -411,7 +411,7 @@ impl<'a> Checker<'a> {
             "git" => errors::git_without_field(span),
             "cache" => errors::cache_not_called(span),
             _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
-            _ => errors::unknown_name(name, span, wanted, subject, self.names.iter()),
+            _ => errors::unknown_name(name, span, wanted, subject, self.names.to_suggest()),
         };
         self.report(diagnostic);
     }

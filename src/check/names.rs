@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::errors;
 use super::program::{BuilderId, ImageId, RegistryId, RepositoryId, SecretId, ValueId};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Searches};
 use crate::include::ParsedFile;
 use crate::source::Span;
 use crate::syntax::ast::{self, ItemKind, Name};
@@ -75,6 +75,7 @@ pub(super) struct Names<'a> {
     by_kind: HashMap<Kind, &'a str>,
     values: Vec<ValueItem<'a>>,
     templates: Vec<&'a ast::Image>,
+    pub(super) searches: Searches,
 }
 
 impl<'a> Names<'a> {
@@ -85,6 +86,7 @@ impl<'a> Names<'a> {
             by_kind: HashMap::new(),
             values: Vec::new(),
             templates: Vec::new(),
+            searches: Searches::default(),
         };
         let mut counts = Counts::default();
         for item in files.iter().flat_map(|file| &file.ast.items) {
@@ -140,6 +142,11 @@ impl<'a> Names<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, Declared)> {
         self.declared.iter().map(|(name, declared)| (*name, *declared))
+    }
+
+    /// Those that a message may suggest.
+    pub(super) fn to_suggest(&self) -> impl Iterator<Item = (&'a str, Declared)> {
+        self.iter().take(self.searches.limit())
     }
 
     /// The item of a kind that was made with a declared name.

@@ -113,7 +113,8 @@ impl<'a> Checker<'a> {
                     Some((id, _)) if after.iter().any(|one| one.value == *id) => {}
                     Some((id, _)) => after.push(Spanned::new(*id, name.span)),
                     None => {
-                        let known: Vec<_> = stages.iter().map(|one| one.name.value.as_str()).collect();
+                        let known = stages.iter().take(self.names.searches.limit());
+                        let known: Vec<_> = known.map(|one| one.name.value.as_str()).collect();
                         let found = not_a_stage(name, wave, all);
                         self.report(errors::unknown_stage(name, (&stage.name, &wave.name), &found, &known));
                     }

@@ -18,7 +18,7 @@ use super::{errors, families, functions};
 use crate::check::Program;
 use crate::check::functions::Function;
 use crate::check::program::{self, Expr, ExprKind, Part, ValueId};
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Searches, Severity};
 use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
@@ -44,6 +44,7 @@ pub(super) struct Evaluator<'a> {
     given_up: Cell<Option<Span>>,
     /// Where a key was reported that a family does not have.
     pub(super) unknown_keys: RefCell<HashSet<Span>>,
+    pub(super) searches: Searches,
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,
     /// By name, so that a variable that is read twice is listed once.
@@ -63,6 +64,7 @@ impl<'a> Evaluator<'a> {
             steps: Cell::default(),
             given_up: Cell::default(),
             unknown_keys: RefCell::default(),
+            searches: Searches::default(),
             families: OnceCell::new(),
             found: RefCell::default(),
             read: RefCell::default(),
@@ -403,7 +405,8 @@ impl<'a> Evaluator<'a> {
                 })
             }
             (Value::Map(entries), Value::String(key)) => entries.get(&key).cloned().unwrap_or_else(|| {
-                let known: Vec<_> = entries.keys().map(String::as_str).collect();
+                let known = entries.keys().take(self.searches.limit());
+                let known: Vec<_> = known.map(String::as_str).collect();
                 self.report(errors::no_key(self.program.short(base.span), &key, &known, index.span));
                 Value::Error
             }),
