@@ -104,6 +104,7 @@ pub struct Plan {
 
 /// A value from outside the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Input {
     /// What asked for it: `param commit`, `env("REGISTRY_HOST")`.
     pub name: String,
@@ -171,6 +172,7 @@ impl Registry {
 
 /// A secret by name; its value is read only by the host, when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Secret {
     pub name: String,
     pub source: SecretSource,
@@ -178,6 +180,7 @@ pub struct Secret {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
@@ -209,6 +212,7 @@ pub struct Repository {
 
 /// What a registry deletes by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Lifecycle {
     /// How many images stay.
     pub keep_last: Option<u32>,
@@ -232,6 +236,7 @@ pub struct Builder {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BuilderKind {
     Docker,
     Buildkit,
@@ -239,6 +244,7 @@ pub enum BuilderKind {
 
 /// Files in PEM form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Tls {
     pub ca: PathBuf,
     pub cert: Option<PathBuf>,
@@ -254,6 +260,7 @@ pub struct Tag {
 
 /// A tag that an image is pushed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PushTag {
     #[serde(flatten)]
     pub tag: Tag,

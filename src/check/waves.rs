@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::attributes::{EntryRef, Owner};
 use super::errors::NotAStage;
 use super::exprs::{Deferred, Place, Slot, Subject};
-use super::items::literal;
 use super::names::Kind;
 use super::program::{
     Attributes, Expr, ExprKind, ImageRef, Program, Stage, StageId, Step, StepKind, Wave, WaveBody,
@@ -191,7 +190,8 @@ impl<'a> Checker<'a> {
 
     /// Warns of a command that is written as one word.
     fn check_words(&mut self, arguments: &[ast::Expr]) {
-        let Some((program, text)) = arguments.first().and_then(|first| Some((first, literal(first)?))) else {
+        let Some((program, text)) = arguments.first().and_then(|first| Some((first, first.literal()?)))
+        else {
             return;
         };
         if looks_like_a_command(text) {

@@ -323,7 +323,11 @@ impl<'a> Evaluator<'a> {
         if let Some(expr) = rules.values.get("matches") {
             let Value::String(pattern) = self.value(expr) else { return };
             // The pattern is read on its own first: `a)|(b` must not become one by what is put around it.
-            let whole = Regex::new(&pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
+            // With `(?x)` it may end in a comment, which goes on up to a new line.
+            let whole = Regex::new(&pattern).and_then(|_| {
+                let anchored = |end: &str| Regex::new(&format!(r"\A(?:{pattern}{end})\z"));
+                anchored("").or_else(|_| anchored("\n"))
+            });
             match whole {
                 Ok(regex) if regex.is_match(&text) => {}
                 Ok(_) => {

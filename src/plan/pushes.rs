@@ -6,7 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::lower::Lowering;
 use super::trace::{StepTrace, Trace};
-use super::{Cache, CacheTarget, ImageId, Plan, Tag, errors};
+use super::{ImageId, Plan, Tag, errors};
 use crate::check::program::DeferredField;
 use crate::check::push_order::{Block, Position, StepOrder};
 use crate::source::Span;
@@ -59,7 +59,7 @@ impl<'a> Lowering<'a> {
             if !built.contains(&id) {
                 continue;
             }
-            for tag in written_caches(&planned.cache) {
+            for tag in planned.cache.written() {
                 let Some((owner, push)) = owners.get(tag).filter(|(owner, _)| *owner != id) else {
                     continue;
                 };
@@ -208,12 +208,4 @@ fn why_skipped<'p>(plan: &'p Plan, trace: &Trace<'_>, step: &StepTrace<'_>) -> O
         return Some(errors::Skipped { kind: "stage", name: &stage.name, when });
     }
     None
-}
-
-/// The tags that a build may write its cache to.
-fn written_caches(cache: &Cache) -> Vec<&Tag> {
-    match cache {
-        Cache::Automatic(tag) => vec![tag],
-        Cache::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),
-    }
 }
