@@ -9,12 +9,15 @@ mod keys;
 pub mod pages;
 pub mod render;
 mod suggest;
+mod words;
 
 use crate::source::Span;
 
 pub use code::{Code, Severity};
 pub use keys::looks_like_aws_key;
+pub(crate) use suggest::Searches;
 pub use suggest::{only_similar, similar};
+pub use words::{quoted, shortened};
 
 /// A place in a source and what is true there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What a `.cachefile` may know of the world outside: variables, files, the repository it is in, the time.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// What is outside of the file. [`crate::load::ProcessEnvironment`] is the one of this process. What an
@@ -10,23 +11,31 @@ pub trait Environment {
     /// An environment variable; one that is empty counts as unset.
     fn var(&self, name: &str) -> Option<String>;
 
-    /// What stands at a path, `None` for nothing.
+    /// What stands at a path, `None` for nothing. Links are followed.
     fn path_kind(&self, path: &Path) -> Option<PathKind>;
 
-    /// The contents of a file.
+    /// The contents of a file, piece by piece. What is no file, such as a FIFO, is an error and never waited for.
     ///
     /// # Errors
-    /// Whatever keeps it from being read.
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    /// Whatever keeps it from being opened.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
         let _ = path;
         Err(io::ErrorKind::NotFound.into())
     }
 
-    /// The files below a folder, relative to it, sorted by name. Links are not followed.
+    /// The contents of a file that has at most so many bytes.
     ///
     /// # Errors
-    /// Whatever keeps a folder from being read.
-    fn files_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    /// [`io::ErrorKind::FileTooLarge`] if it has more, or whatever keeps it from being read.
+    fn read(&self, path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        read_at_most(self.open(path)?, limit)
+    }
+
+    /// What is in a folder, in any order.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read.
+    fn entries(&self, folder: &Path) -> io::Result<Vec<Entry>> {
         let _ = folder;
         Err(io::ErrorKind::NotFound.into())
     }
@@ -37,22 +46,59 @@ pub trait Environment {
         None
     }
 
-    /// The time of the run.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the time is read")]
-    fn now(&self) -> SystemTime {
-        SystemTime::now()
+    /// The time of the run. Plans that must be the same every time are made at the same time.
+    fn now(&self) -> SystemTime;
+}
+
+/// All that a source has, unless it has more than so many bytes; an endless one is given up there.
+///
+/// # Errors
+/// [`io::ErrorKind::FileTooLarge`], or what the source says.
+pub fn read_at_most(source: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more, so that a longer text is not taken for a shorter one.
+    source.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        let limit = size_text(limit);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than the limit of {limit}")));
+    }
+    Ok(bytes)
+}
+
+/// A number of bytes, in MiB if it is a number of them.
+fn size_text(bytes: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    if bytes != 0 && bytes.is_multiple_of(MIB) {
+        format!("{} MiB", bytes / MIB)
+    } else {
+        format!("{bytes} bytes")
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum PathKind {
+    /// A file with contents.
     File,
+    /// A folder.
     Folder,
+    /// A device, a FIFO, a socket, a link that leads nowhere.
     Other,
+}
+
+/// One name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Without the folder.
+    pub name: OsString,
+    /// A link to a file is a file. A link to a folder is [`PathKind::Other`]: it may lead back into a folder above.
+    pub kind: PathKind,
 }
 
 /// A field of `git`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum GitFact {
     /// The id of the commit that is checked out.
     Commit,
@@ -94,7 +140,7 @@ pub struct Fact {
     pub source: String,
 }
 
-/// Nothing: no variable is set, no file is there. For checks of a text alone.
+/// Nothing: no variable is set, no file is there, and time has not begun. For checks of a text alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nothing;
 
@@ -105,5 +151,25 @@ impl Environment for Nothing {
 
     fn path_kind(&self, _: &Path) -> Option<PathKind> {
         None
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::read_at_most;
+
+    #[test]
+    fn endless_sources_are_given_up() {
+        assert_eq!(read_at_most(&b"1234"[..], 4).ok().as_deref(), Some(&b"1234"[..]));
+        let found = read_at_most(io::repeat(0), 2 * 1024 * 1024).map_err(|error| error.to_string());
+        assert_eq!(found, Err("larger than the limit of 2 MiB".to_owned()));
+        let found = read_at_most(&b"12345"[..], 4).map_err(|error| (error.kind(), error.to_string()));
+        assert_eq!(found, Err((io::ErrorKind::FileTooLarge, "larger than the limit of 4 bytes".to_owned())));
     }
 }

@@ -8,7 +8,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::environment::Environment;
 use crate::source::{FileId, SourceMap, Span};
 use crate::syntax;
-use crate::syntax::ast::{self, ExprKind, ItemKind, StringPart};
+use crate::syntax::ast::{self, ExprKind, ItemKind};
 
 /// How deep includes may lead, so that a link that points back into its own folder ends.
 const MAX_DEPTH: usize = 64;
@@ -17,8 +17,11 @@ const MAX_FILES: usize = 1_000;
 
 /// One parsed file of a program.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct ParsedFile {
+    /// Its text in the [`SourceMap`].
     pub id: FileId,
+    /// What it says.
     pub ast: ast::File,
 }
 
@@ -83,17 +86,17 @@ impl Includer<'_> {
     }
 
     fn include(&mut self, from: FileId, include: &ast::Expr, open: &mut Vec<Open>) {
-        let Some(written) = literal(include) else {
+        let Some(written) = include.literal() else {
             if !matches!(include.kind, ExprKind::Error) {
                 self.diagnostics.push(hole_in_path(include.span));
             }
             return;
         };
         let file = self.sources.file(from);
-        let path = normal(&file.path().parent().unwrap_or(Path::new("")).join(&written));
+        let path = normal(&file.path().parent().unwrap_or(Path::new("")).join(written));
         if let Some(start) = open.iter().position(|one| one.path == path) {
             let circle = open.get(start..).unwrap_or_default();
-            self.diagnostics.push(cyclic(&written, circle, include.span));
+            self.diagnostics.push(cyclic(written, circle, include.span));
             return;
         }
         if !self.known.insert(path.clone()) {
@@ -110,12 +113,8 @@ impl Includer<'_> {
             self.too_many = true;
             return;
         }
-        let name = Path::new(file.name()).parent().unwrap_or(Path::new("")).join(&written);
-        let text = self.environment.read(&path).and_then(|bytes| {
-            let fits = bytes.len() <= SourceMap::MAX_FILE_BYTES;
-            fits.then_some(bytes).ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge))
-        });
-        match text {
+        let name = Path::new(file.name()).parent().unwrap_or(Path::new("")).join(written);
+        match self.environment.read(&path, SourceMap::MAX_FILE_BYTES) {
             Ok(bytes) => {
                 let name = normal(&name).display().to_string();
                 let id = self.sources.add(name.as_str(), &path, &String::from_utf8_lossy(&bytes));
@@ -123,19 +122,9 @@ impl Includer<'_> {
                 self.file(id, open);
                 open.pop();
             }
-            Err(cause) => self.diagnostics.push(unreadable(&written, &path, &cause, include.span)),
+            Err(cause) => self.diagnostics.push(unreadable(written, &path, &cause, include.span)),
         }
     }
-}
-
-/// The text of a string without holes.
-fn literal(expr: &ast::Expr) -> Option<String> {
-    let ExprKind::String(parts) = &expr.kind else { return None };
-    let text = |part: &StringPart| match part {
-        StringPart::Text(text) => Some(text.clone()),
-        StringPart::Hole(_) => None,
-    };
-    parts.iter().map(text).collect()
 }
 
 /// Without `.` and `..`, so that one file has one path. Links are not looked at.

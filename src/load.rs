@@ -1,11 +1,14 @@
 //! Finds a `.cachefile` and reads it into a [`SourceMap`].
 
 use std::collections::HashMap;
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use crate::environment::{Environment, Fact, GitFact, PathKind};
+use crate::environment::{Entry, Environment, Fact, GitFact, PathKind, read_at_most};
 use crate::git::Repository;
 use crate::source::{FileId, SourceMap};
 
@@ -16,16 +19,25 @@ pub const FILE_NAME: &str = ".cachefile";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
+    /// No folder from this one upwards has a `.cachefile`.
     #[error("no `{FILE_NAME}` in {} or a folder above; name one with `-f FILE`", .0.display())]
     NotFound(PathBuf),
+    /// A file cannot be read, or has more than [`SourceMap::MAX_FILE_BYTES`].
     #[error("cannot read {} ({cause})", .path.display())]
+    #[expect(missing_docs, reason = "the names say it")]
     Unreadable { path: PathBuf, cause: io::Error },
+    /// A file cannot be written.
     #[error("cannot write {} ({cause})", .path.display())]
+    #[expect(missing_docs, reason = "the names say it")]
     Unwritable { path: PathBuf, cause: io::Error },
-    #[error("{} has {size} bytes; the limit is {}", .path.display(), SourceMap::MAX_FILE_BYTES)]
-    TooLarge { path: PathBuf, size: usize },
+    /// A file is not UTF-8, and would lose something if it were written again.
     #[error("{} is not UTF-8 from byte {} on", .path.display(), .valid + 1)]
-    NotUtf8 { path: PathBuf, valid: usize },
+    NotUtf8 {
+        /// Which file.
+        path: PathBuf,
+        /// How many bytes at its start are.
+        valid: usize,
+    },
 }
 
 /// The `.cachefile` of a folder or of the nearest folder above it.
@@ -43,7 +55,8 @@ pub fn find(folder: &Path) -> Result<PathBuf, LoadError> {
 /// # Errors
 /// [`LoadError`] if there is no text at all.
 pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, LoadError> {
-    add(sources, path, name, &bytes(path)?)
+    let bytes = bytes(path)?;
+    Ok(sources.add(name, path, &String::from_utf8_lossy(&bytes)))
 }
 
 /// The text of a file that is to be written again: it must be UTF-8, or something of it would be lost.
@@ -51,33 +64,24 @@ pub fn load(sources: &mut SourceMap, path: &Path, name: &str) -> Result<FileId, 
 /// # Errors
 /// [`LoadError`] if there is no such text.
 pub fn text(path: &Path) -> Result<String, LoadError> {
-    let not_utf8 = |error: std::string::FromUtf8Error| LoadError::NotUtf8 {
-        path: path.to_owned(),
-        valid: error.utf8_error().valid_up_to(),
-    };
-    String::from_utf8(bytes(path)?).map_err(not_utf8)
+    utf8(path, bytes(path)?)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let bytes = read(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })?;
-    check_size(path, &bytes)?;
-    Ok(bytes)
-}
-
-fn check_size(path: &Path, bytes: &[u8]) -> Result<(), LoadError> {
-    if bytes.len() > SourceMap::MAX_FILE_BYTES {
-        return Err(LoadError::TooLarge { path: path.to_owned(), size: bytes.len() });
-    }
-    Ok(())
-}
-
-/// Adds what was read elsewhere, such as from standard input, as [`load`] does.
+/// The same for bytes that were read already, such as from standard input.
 ///
 /// # Errors
-/// [`LoadError::TooLarge`]
-pub fn add(sources: &mut SourceMap, path: &Path, name: &str, bytes: &[u8]) -> Result<FileId, LoadError> {
-    check_size(path, bytes)?;
-    Ok(sources.add(name, path, &String::from_utf8_lossy(bytes)))
+/// [`LoadError::NotUtf8`]
+pub fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, LoadError> {
+    String::from_utf8(bytes).map_err(|error| LoadError::NotUtf8 {
+        path: path.to_owned(),
+        valid: error.utf8_error().valid_up_to(),
+    })
+}
+
+/// What is named on purpose may be a pipe, such as that of `-f <(command)`, and is waited for.
+fn bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let read = File::open(path).and_then(|file| read_at_most(file, SourceMap::MAX_FILE_BYTES));
+    read.map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })
 }
 
 /// Writes another text into a file: all of it or nothing, whatever happens meanwhile. The permissions and a symbolic
@@ -105,13 +109,32 @@ fn replace_file(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where source files are read")]
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    std::fs::read(path)
+/// Opens what is a file; anything else could be endless, or wait for somebody to write to it.
+fn open_file(path: &Path) -> io::Result<File> {
+    let metadata = path.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a file, but a device, a pipe or a socket",
+        ));
+    }
+    // Nothing is waited for even if another thing has taken its place meanwhile.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
 }
 
-fn read_folder(path: &Path) -> io::Result<std::fs::ReadDir> {
-    std::fs::read_dir(path)
+/// What an entry of a folder is for those who walk through it; see [`Entry::kind`].
+fn kind(entry: &fs::DirEntry) -> io::Result<PathKind> {
+    let kind = entry.file_type()?;
+    let leads_to_file = || entry.path().metadata().is_ok_and(|target| target.is_file());
+    Ok(match kind {
+        _ if kind.is_dir() => PathKind::Folder,
+        _ if kind.is_file() || (kind.is_symlink() && leads_to_file()) => PathKind::File,
+        _ => PathKind::Other,
+    })
 }
 
 /// The environment and the file system of this process.
@@ -122,6 +145,7 @@ pub struct ProcessEnvironment {
 }
 
 impl ProcessEnvironment {
+    /// The environment as it is now.
     pub fn new() -> Self {
         Self::default()
     }
@@ -151,30 +175,27 @@ impl Environment for ProcessEnvironment {
         })
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        read(path)
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(open_file(path)?))
     }
 
-    fn files_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        let mut folders = vec![PathBuf::new()];
-        while let Some(below) = folders.pop() {
-            for entry in read_folder(&folder.join(&below))? {
+    fn entries(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let found = fs::read_dir(folder)?;
+        found
+            .map(|entry| {
                 let entry = entry?;
-                let path = below.join(entry.file_name());
-                if entry.file_type()?.is_dir() {
-                    folders.push(path);
-                } else {
-                    files.push(path);
-                }
-            }
-        }
-        files.sort();
-        Ok(files)
+                Ok(Entry { kind: kind(&entry)?, name: entry.file_name() })
+            })
+            .collect()
     }
 
     fn git(&self, folder: &Path, fact: GitFact) -> Option<Fact> {
         self.repository(folder).fact(fact, &|name| self.var(name))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where the time is read")]
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
     }
 }
 
@@ -182,8 +203,47 @@ impl Environment for ProcessEnvironment {
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
 
-    use super::replace;
+    use super::{Entry, Environment as _, PathKind, ProcessEnvironment, replace};
+
+    #[test]
+    fn only_files_are_read() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "text").expect("a file can be written");
+        fs::create_dir(at("folder")).expect("a folder can be made");
+        for (name, target) in [("to file", "file"), ("to folder", "folder"), ("to nothing", "nothing")] {
+            symlink(target, at(name)).expect("a link can be made");
+        }
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .expect("a pipe can be made");
+
+        let environment = ProcessEnvironment::new();
+        let read = |path: &Path, limit| environment.read(path, limit).map_err(|error| error.to_string());
+        assert_eq!(read(&at("to file"), 4), Ok(b"text".to_vec()));
+        assert_eq!(read(&at("file"), 3), Err("larger than the limit of 3 bytes".to_owned()));
+        assert_eq!(read(&at("to folder"), 9), Err("is a directory".to_owned()));
+        for path in [at("pipe"), "/dev/zero".into()] {
+            let found = read(&path, 9);
+            assert_eq!(found, Err("not a file, but a device, a pipe or a socket".to_owned()), "{path:?}");
+        }
+
+        let mut entries = environment.entries(folder.path()).expect("the folder can be read");
+        entries.sort();
+        let found = entries.iter().map(|Entry { name, kind }| (name.to_str().unwrap_or_default(), *kind));
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [
+                ("file", PathKind::File),
+                ("folder", PathKind::Folder),
+                ("pipe", PathKind::Other),
+                ("to file", PathKind::File),
+                ("to folder", PathKind::Other),
+                ("to nothing", PathKind::Other),
+            ]
+        );
+    }
 
     #[test]
     fn a_replaced_file_is_the_same_but_for_its_text() {

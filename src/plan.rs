@@ -107,6 +107,7 @@ pub struct Plan {
 
 /// A value from outside the file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
 pub struct Input {
     /// What asked for it: `param commit`, `env("REGISTRY_HOST")`, `read("VERSION")`.
     pub name: String,
@@ -164,6 +165,7 @@ impl Registry {
 
 /// A secret by name; its value is read only by the host, when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Secret {
     pub name: String,
     pub source: SecretSource,
@@ -171,6 +173,7 @@ pub struct Secret {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
@@ -202,6 +205,7 @@ pub struct Repository {
 
 /// What a registry deletes by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Lifecycle {
     /// How many images stay.
     pub keep_last: Option<u32>,
@@ -225,6 +229,7 @@ pub struct Builder {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum BuilderKind {
     Docker,
     Buildkit,
@@ -232,6 +237,7 @@ pub enum BuilderKind {
 
 /// Files in PEM form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Tls {
     pub ca: PathBuf,
     pub cert: Option<PathBuf>,
@@ -247,6 +253,7 @@ pub struct Tag {
 
 /// A tag that an image is pushed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct PushTag {
     #[serde(flatten)]
     pub tag: Tag,

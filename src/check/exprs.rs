@@ -397,7 +397,7 @@ impl<'a> Checker<'a> {
             _ => {
                 // One misspelled name can stand in a thousand places.
                 let nearby = self.nearby.entry((name, wanted.clone()));
-                let nearby = nearby.or_insert_with(|| Nearby::of(name, wanted, self.names.iter()));
+                let nearby = nearby.or_insert_with(|| Nearby::of(name, wanted, self.names.to_suggest()));
                 errors::unknown_name(name, span, wanted, subject, nearby)
             }
         };

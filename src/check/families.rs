@@ -54,7 +54,7 @@ impl<'a> Checker<'a> {
             _ => list,
         };
         match &list.kind {
-            ast::ExprKind::List(items) => items.iter().map(super::items::literal).collect(),
+            ast::ExprKind::List(items) => items.iter().map(ast::Expr::literal).collect(),
             _ => None,
         }
     }

@@ -249,7 +249,7 @@ impl<'a> Checker<'a> {
             ast::Entry::Attribute(attribute) if attribute.name.value == "kind" => Some(&attribute.value),
             _ => None,
         });
-        let found = kind.and_then(literal);
+        let found = kind.and_then(ast::Expr::literal);
         let known = kinds.iter().copied().find(|one| Some(*one) == found);
         match (known, kind) {
             (Some(known), _) => return Some(known),
@@ -339,18 +339,6 @@ impl<'a> Checker<'a> {
         for (name, declared) in unused {
             self.report(errors::unused(declared.kind.noun(), name, declared.span));
         }
-    }
-}
-
-/// The text of a string literal without holes.
-pub(super) fn literal(expr: &ast::Expr) -> Option<&str> {
-    match &expr.kind {
-        ast::ExprKind::String(parts) => match parts.as_slice() {
-            [] => Some(""),
-            [ast::StringPart::Text(text)] => Some(text),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::errors;
 use super::program::{BuilderId, ImageId, RegistryId, RepositoryId, SecretId, ValueId};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Searches};
 use crate::include::ParsedFile;
 use crate::source::Span;
 use crate::syntax::ast::{self, ItemKind, Name};
@@ -77,6 +77,7 @@ pub(super) struct Names<'a> {
     by_noun: HashMap<&'static str, Vec<&'a str>>,
     values: Vec<ValueItem<'a>>,
     templates: Vec<&'a ast::Image>,
+    pub(super) searches: Searches,
 }
 
 impl<'a> Names<'a> {
@@ -88,6 +89,7 @@ impl<'a> Names<'a> {
             by_noun: HashMap::new(),
             values: Vec::new(),
             templates: Vec::new(),
+            searches: Searches::default(),
         };
         let mut counts = Counts::default();
         for item in files.iter().flat_map(|file| &file.ast.items) {
@@ -146,6 +148,11 @@ impl<'a> Names<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, Declared)> {
         self.declared.iter().map(|(name, declared)| (*name, *declared))
+    }
+
+    /// Those that a message may suggest.
+    pub(super) fn to_suggest(&self) -> impl Iterator<Item = (&'a str, Declared)> {
+        self.iter().take(self.searches.limit())
     }
 
     /// The item of a kind that was made with a declared name.

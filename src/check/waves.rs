@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use super::attributes::{EntryRef, Owner};
 use super::errors::NotAStage;
 use super::exprs::{Deferred, Place, Slot, Subject};
-use super::items::literal;
 use super::program::{
     Attributes, Expr, ExprKind, ImageRef, Program, Stage, StageId, Step, StepKind, Wave, WaveBody,
 };
@@ -112,7 +111,8 @@ impl<'a> Checker<'a> {
                     Some((id, _)) if after.iter().any(|one| one.value == *id) => {}
                     Some((id, _)) => after.push(Spanned::new(*id, name.span)),
                     None => {
-                        let known: Vec<_> = stages.iter().map(|one| one.name.value.as_str()).collect();
+                        let known = stages.iter().take(self.names.searches.limit());
+                        let known: Vec<_> = known.map(|one| one.name.value.as_str()).collect();
                         let found = not_a_stage(name, wave, all);
                         self.report(errors::unknown_stage(name, (&stage.name, &wave.name), &found, &known));
                     }
@@ -189,7 +189,8 @@ impl<'a> Checker<'a> {
 
     /// Warns of a command that is written as one word.
     fn check_words(&mut self, arguments: &[ast::Expr]) {
-        let Some((program, text)) = arguments.first().and_then(|first| Some((first, literal(first)?))) else {
+        let Some((program, text)) = arguments.first().and_then(|first| Some((first, first.literal()?)))
+        else {
             return;
         };
         if looks_like_a_command(text) {

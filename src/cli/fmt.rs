@@ -1,18 +1,22 @@
 //! `cachelang fmt`
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use similar::TextDiff;
 
-use super::load::{locate, show, wrong};
+use super::load::{locate, show, stdin, wrong};
 use super::say::{print_line, say_line};
 use super::{FAILED, WRONG};
-use crate::diag::{self, render};
+use crate::diag;
+use crate::diag::render::{self, printable};
 use crate::load::{self, LoadError};
 use crate::source::SourceMap;
 use crate::syntax;
+
+/// What messages call standard input.
+const STDIN: &str = "<stdin>";
 
 /// How many lines of a difference are shown.
 const MAX_DIFF_LINES: usize = 60;
@@ -52,7 +56,7 @@ pub(super) fn fmt(args: &FmtArgs) -> u8 {
 fn one(file: Option<&Path>, check: bool) -> Result<u8, u8> {
     let (input, text) = read(file)?;
     let name = match &input {
-        Input::Stdin => "<stdin>",
+        Input::Stdin => STDIN,
         Input::File { name, .. } => name,
     };
     let formatted = format(name, &text)?;
@@ -69,12 +73,12 @@ fn one(file: Option<&Path>, check: bool) -> Result<u8, u8> {
         Input::File { path, .. } => {
             load::replace(path, &formatted).map_err(|error| match error {
                 LoadError::Unwritable { cause, .. } => {
-                    say_line(format_args!("error: cannot write {name} ({cause})"));
+                    say_line(format_args!("error: cannot write {} ({cause})", printable(name)));
                     WRONG
                 }
                 error => wrong(&error),
             })?;
-            say_line(format_args!("formatted {name}"));
+            say_line(format_args!("formatted {}", printable(name)));
         }
     }
     Ok(if check && changed { FAILED } else { 0 })
@@ -82,18 +86,7 @@ fn one(file: Option<&Path>, check: bool) -> Result<u8, u8> {
 
 fn read(file: Option<&Path>) -> Result<(Input, String), u8> {
     if file == Some(Path::new("-")) {
-        let mut text = String::new();
-        let limit = SourceMap::MAX_FILE_BYTES as u64;
-        // One byte more than is allowed, so that a longer text is not taken for a shorter one.
-        let read = io::stdin().lock().take(limit + 1).read_to_string(&mut text);
-        read.map_err(|error| {
-            say_line(format_args!("error: cannot read standard input ({error})"));
-            WRONG
-        })?;
-        if text.len() > SourceMap::MAX_FILE_BYTES {
-            say_line(format_args!("error: standard input has more than {limit} bytes"));
-            return Err(WRONG);
-        }
+        let text = load::utf8(Path::new(STDIN), stdin()?).map_err(|error| wrong(&error))?;
         return Ok((Input::Stdin, text));
     }
     let (entry, name) = locate(file)?;
@@ -113,6 +106,7 @@ fn format(name: &str, text: &str) -> Result<String, u8> {
 }
 
 fn show_difference(name: &str, before: &str, after: &str) {
+    let name = &printable(name);
     print_line(format_args!("{name} is not formatted"));
     let diff = TextDiff::from_lines(before, after);
     // Nothing in the file may steer the terminal; of the characters that could, a file without errors has only this.

@@ -11,6 +11,7 @@ use super::load::{self, Checked, FileArgs, show_diagnostics};
 use super::plan::{Layout, Page, Paint};
 use super::say::print;
 use crate::diag::has_errors;
+use crate::diag::render::printable_json;
 use crate::plan::{Input, Inputs};
 use crate::source::Span;
 use crate::syntax::ast::{self, Attribute, Binder, Entry, ItemKind, Name, TypeName, WaveEntry};
@@ -126,9 +127,9 @@ impl<'a> Lister<'a> {
             ItemKind::Param(param) => {
                 let (summary, lines, more) = self.param(param);
                 let mut listed = listed(&param.name, summary, lines, more);
-                let written = || self.attribute(&param.attributes, "description");
-                listed.description =
-                    listed.description.or_else(|| Some(written()?.trim_matches('"').to_owned()));
+                let attribute = param.attributes.iter().find(|one| one.name.value == "description");
+                let written = attribute.and_then(|one| one.value.literal());
+                listed.description = listed.description.or_else(|| written.map(str::to_owned));
                 ("params", listed)
             }
             ItemKind::Let(item) => {
@@ -186,10 +187,10 @@ impl<'a> Lister<'a> {
         lines.extend(matches.as_ref().map(|matches| format!("must match {matches}")));
         match (&value, input) {
             (Some(value), Some(input)) if input.source != "default" => {
-                lines.push(format!("now {value:?}, from the {}", input.source));
+                lines.push(format!("now {}, from the {}", as_written(value, &param.ty.value), input.source));
             }
-            (Some(value), _) if default.as_deref() != Some(format!("{value:?}").as_str()) => {
-                lines.push(format!("now {value:?}"));
+            (Some(value), _) if default.as_ref() != Some(&as_written(value, &param.ty.value)) => {
+                lines.push(format!("now {}", as_written(value, &param.ty.value)));
             }
             (None, _) if default.is_none() => {
                 lines.push(format!("has no value: pass --param {}=…", param.name.value));
@@ -271,6 +272,18 @@ impl<'a> Lister<'a> {
     }
 }
 
+/// The value of a param as the file would say it.
+fn as_written(value: &str, ty: &TypeName) -> String {
+    match ty {
+        TypeName::String => format!("{value:?}"),
+        TypeName::ListOfString => {
+            let items = value.split(',').filter(|item| !item.is_empty());
+            format!("[{}]", items.map(|item| format!("{item:?}")).collect::<Vec<_>>().join(", "))
+        }
+        _ => value.to_owned(),
+    }
+}
+
 fn human(name: &str, sections: &[Section], layout: Layout) -> String {
     let mut page = Page::new(layout);
     page.line(0, 0, &[(Paint::Name, name)]);
@@ -302,5 +315,5 @@ fn json_text(name: &str, sections: &[Section]) -> String {
         all.insert(section.kind.to_owned(), items);
     }
     let text = serde_json::to_string_pretty(&all).expect("values can be written as JSON");
-    format!("{text}\n")
+    format!("{}\n", printable_json(&text))
 }

@@ -1,6 +1,5 @@
 //! What every command does with a `.cachefile` first: find it, read it, check it, plan it.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,6 +10,7 @@ use super::say::say_line;
 use crate::check::Program;
 use crate::diag::render::{self, printable};
 use crate::diag::{self, Code, Diagnostic, has_errors};
+use crate::environment::read_at_most;
 use crate::include::{self, ParsedFile};
 use crate::load::{self, ProcessEnvironment};
 use crate::plan::{self, Inputs, Plan};
@@ -126,9 +126,8 @@ pub(super) fn check(args: &InputArgs) -> Result<Checked, u8> {
     let file = match &entry {
         Entry::File(path) => load::load(&mut sources, path, &name).map_err(|error| wrong(&error))?,
         Entry::Stdin(path) => {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
-            load::add(&mut sources, path, &name, &bytes).map_err(|error| wrong(&error))?
+            let bytes = stdin()?;
+            sources.add(name, path, &String::from_utf8_lossy(&bytes))
         }
     };
     examine(entry, sources, file, args)
@@ -179,6 +178,14 @@ pub(super) fn plan(mut checked: Checked, params: Params) -> Loaded {
         diag::sort(&mut checked.diagnostics);
     }
     Loaded { checked, plan }
+}
+
+/// What is on standard input, or the exit code of what was said.
+pub(super) fn stdin() -> Result<Vec<u8>, u8> {
+    read_at_most(std::io::stdin().lock(), SourceMap::MAX_FILE_BYTES).map_err(|error| {
+        say_line(format_args!("error: cannot read standard input ({error})"));
+        WRONG
+    })
 }
 
 /// The file and what messages call it.

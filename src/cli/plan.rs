@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::WRONG;
 use super::load::{self, FileArgs, Loaded, Params, show_diagnostics};
 use super::say::print;
+use crate::diag::render::printable_json;
 
 pub(super) use layout::{Layout, Page, Paint};
 
@@ -47,7 +48,7 @@ fn shown(args: PlanArgs) -> Result<u8, u8> {
         Format::Human => print(&human::plan(&plan, checked.name(), Layout::of_stdout())),
         Format::Json => {
             let json = serde_json::to_string_pretty(&plan).expect("plans have no key that is not a text");
-            print(&format!("{json}\n"));
+            print(&format!("{}\n", printable_json(&json)));
         }
         Format::Dot => print(&dot::graph(&plan, checked.name())),
     }

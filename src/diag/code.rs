@@ -11,7 +11,7 @@ pub enum Severity {
     Warning,
 }
 
-/// The cause of a diagnostic. The family is the first digit: 0 lexical, 1 syntax, 2 names, 3 types and values,
+/// The cause of a diagnostic. The family is the second of the four digits: 0 lexical, 1 syntax, 2 names, 3 types and values,
 /// 4 images and registries, 5 waves, 6 secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

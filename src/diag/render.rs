@@ -12,7 +12,7 @@ use super::{Diagnostic, Label, Severity};
 use crate::source::SourceMap;
 
 pub use machine::{github, json};
-pub use printable::printable;
+pub use printable::{printable, printable_json};
 
 /// How text output looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::errors::{self, Claimed};
 use super::lower::Lowering;
 use super::trace::Trace;
-use super::{Cache, CacheTarget, ImageId, Plan, RepositoryId, Tag};
+use super::{ImageId, Plan, RepositoryId, Tag};
 use crate::source::Span;
 
 /// How an image comes to a tag.
@@ -106,7 +106,7 @@ fn claims<'t>(plan: &'t Plan, trace: &'t Trace<'_>) -> Vec<Claim<'t>> {
     for (image, traced) in images().filter(|(id, _)| built.contains(id)) {
         let to = traced.item.attributes.block("cache").and_then(|cache| cache.get("to"));
         let span = to.map_or(traced.item.name.span, |expr| expr.span);
-        let caches = written_caches(&plan.image(image).cache).into_iter();
+        let caches = plan.image(image).cache.written().into_iter();
         claims.extend(caches.map(|tag| Claim { image, way: Way::Cache, tag, span }));
     }
     // Waves that are skipped are often the other way to go: back to an earlier image.
@@ -140,13 +140,5 @@ fn places(trace: &Trace<'_>, first: &Claim<'_>, second: &Claim<'_>) -> (Span, Sp
             (first_list, second_list)
         }
         _ => (one.name.span, other.name.span),
-    }
-}
-
-/// The tags that a build may write its cache to.
-fn written_caches(cache: &Cache) -> Vec<&Tag> {
-    match cache {
-        Cache::Automatic(tag) => vec![tag],
-        Cache::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),
     }
 }

@@ -59,6 +59,10 @@ struct Reports<'l, 'a> {
 }
 
 impl Reports<'_, '_> {
+    fn names_to_compare(&self) -> usize {
+        self.lowering.eval.searches.limit()
+    }
+
     fn report(&self, diagnostic: Diagnostic) {
         self.lowering.eval.report(words::without_labels_in(diagnostic, self.sources, &self.texts.inline));
     }
@@ -140,7 +144,7 @@ impl Reports<'_, '_> {
         let program = self.lowering.eval.program();
         let no_stage = |name: &str, at| {
             let named = || dockerfile.stages.iter().filter_map(|stage| stage.name.as_ref());
-            let close = similar(name, dockerfile.stage_names());
+            let close = similar(name, dockerfile.stage_names().take(self.names_to_compare()));
             let close = named().find(|stage| Some(stage.value.as_str()) == close);
             let stages: Vec<_> = dockerfile.stage_names().collect();
             self.report_of(one, words::no_stage(one.file(), name, at, close, &stages));
@@ -188,7 +192,7 @@ impl Reports<'_, '_> {
             let at = places::key(self.lowering.eval.program(), args, name);
             let is_free = |name: &&Spanned<String>| !one.image.build.args.contains_key(&name.value);
             let names = || text.dockerfile.declared_args().map(|arg| &arg.name).filter(is_free);
-            let close = similar(name, names().map(|name| name.value.as_str()));
+            let close = similar(name, names().map(|name| name.value.as_str()).take(self.names_to_compare()));
             let close = names().find(|name| Some(name.value.as_str()) == close);
             self.report_of(one, words::unknown_build_argument(one.file(), name, at, close));
         }
@@ -212,7 +216,8 @@ impl Reports<'_, '_> {
         for id in passed.keys().filter(|id| !ids.contains(id.as_str()) && !is_for_engine(id)) {
             let at = places::key(self.lowering.eval.program(), secrets, id);
             let bodies = text.dockerfile.stages.iter().flat_map(|stage| &stage.body.secrets);
-            let close = similar(id, ids.iter().copied().filter(|id| !passed.contains_key(*id)));
+            let free = ids.iter().copied().filter(|id| !passed.contains_key(*id));
+            let close = similar(id, free.take(self.names_to_compare()));
             let close = bodies.into_iter().find(|mount| Some(mount.id.as_str()) == close);
             self.report_of(one, words::secret_not_mounted(one.file(), id, at, close));
         }
@@ -231,7 +236,7 @@ impl Reports<'_, '_> {
             let at = places::key(self.lowering.eval.program(), contexts, name);
             let is_free = |from: &&Spanned<String>| !build.contexts.contains_key(&from.value);
             let froms = || text.dockerfile.stages.iter().map(|stage| &stage.from).filter(is_free);
-            let close = similar(name, froms().map(|from| from.value.as_str()));
+            let close = similar(name, froms().map(|from| from.value.as_str()).take(self.names_to_compare()));
             let close = froms().find(|from| Some(from.value.as_str()) == close);
             self.report_of(one, words::context_not_used(one.file(), name, at, close));
         }

@@ -18,7 +18,7 @@ use super::{errors, families, functions};
 use crate::check::Program;
 use crate::check::functions::Function;
 use crate::check::program::{self, Expr, ExprKind, Part, ValueId};
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Searches, Severity};
 use crate::environment::GitFact;
 use crate::source::Span;
 use crate::syntax::ast::BinaryOperator;
@@ -49,6 +49,7 @@ pub(super) struct Evaluator<'a> {
     given_up: Cell<Option<Span>>,
     /// Where a key was reported that a family does not have.
     pub(super) unknown_keys: RefCell<HashSet<Span>>,
+    pub(super) searches: Searches,
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,
     /// Each once. What has one name can be two things: `git.commit` of two repositories.
@@ -70,6 +71,7 @@ impl<'a> Evaluator<'a> {
             steps: Cell::default(),
             given_up: Cell::default(),
             unknown_keys: RefCell::default(),
+            searches: Searches::default(),
             families: OnceCell::new(),
             found: RefCell::default(),
             read: RefCell::default(),
@@ -341,7 +343,11 @@ impl<'a> Evaluator<'a> {
         if let Some(expr) = rules.values.get("matches") {
             let Value::String(pattern) = self.value(expr) else { return };
             // The pattern is read on its own first: `a)|(b` must not become one by what is put around it.
-            let whole = Regex::new(&pattern).and_then(|_| Regex::new(&format!(r"\A(?:{pattern})\z")));
+            // With `(?x)` it may end in a comment, which goes on up to a new line.
+            let whole = Regex::new(&pattern).and_then(|_| {
+                let anchored = |end: &str| Regex::new(&format!(r"\A(?:{pattern}{end})\z"));
+                anchored("").or_else(|_| anchored("\n"))
+            });
             match whole {
                 Ok(regex) if regex.is_match(&text) => {}
                 Ok(_) => {
@@ -411,7 +417,8 @@ impl<'a> Evaluator<'a> {
                 })
             }
             (Value::Map(entries), Value::String(key)) => entries.get(&key).cloned().unwrap_or_else(|| {
-                let known: Vec<_> = entries.keys().map(String::as_str).collect();
+                let known = entries.keys().take(self.searches.limit());
+                let known: Vec<_> = known.map(String::as_str).collect();
                 self.report(errors::no_key(self.program.short(base.span), &key, &known, index.span));
                 Value::Error
             }),

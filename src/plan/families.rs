@@ -218,7 +218,9 @@ impl Evaluator<'_> {
         let name = format!("{}{}", item.name.value, key_text(wanted.get(..length).unwrap_or_default()));
         let key = wanted.get(length).map(literal).unwrap_or_default();
         let declared = item.binders.get(length).map_or(item.name.span, |binder| binder.list.span);
-        let items: Vec<_> = items.iter().map(String::as_str).collect();
+        // Not none: that would be said.
+        let compared = self.searches.limit().max(errors::SHOWN + 1);
+        let items: Vec<_> = items.iter().map(String::as_str).take(compared).collect();
         self.report(errors::unknown_key(&name, &key, &items, at, declared));
     }
 

@@ -74,6 +74,7 @@ pub struct Build {
 /// Files that a build works with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Context {
     Folder(PathBuf),
     /// `https://host/repository.git#reference:folder`, which the engine fetches.
@@ -97,6 +98,7 @@ impl Context {
 /// How much provenance is attached to an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Attest {
     /// None, so that what is pushed is one manifest.
     #[default]
@@ -108,6 +110,7 @@ pub enum Attest {
 /// The network of `RUN` instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Network {
     #[default]
     Default,
@@ -118,11 +121,22 @@ pub enum Network {
 /// Where an image's build cache is read from and written to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Cache {
     /// No `cache` block: read and write this tag with the strongest method that the engine supports.
     Automatic(Tag),
     /// As written in the `cache` block, or nothing for an image without tags.
     Explicit { from: Vec<CacheSource>, to: Vec<CacheTarget> },
+}
+
+impl Cache {
+    /// The tags that a build may write it to.
+    pub(super) fn written(&self) -> Vec<&Tag> {
+        match self {
+            Self::Automatic(tag) => vec![tag],
+            Self::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),
+        }
+    }
 }
 
 impl Cache {
@@ -202,6 +216,7 @@ impl CacheTarget {
 
 /// A place in Amazon S3 or a compatible store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Bucket {
     pub bucket: String,
     pub region: String,
@@ -210,6 +225,7 @@ pub struct Bucket {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum CacheMode {
     /// The layers of the final image.
     Min,

@@ -258,7 +258,7 @@ impl<'a> Lowering<'a> {
             for tag in one.image.tags.iter().filter(|_| one.pushed) {
                 images.entry(tag.tag.repository).or_default().insert(one.id);
             }
-            for tag in cache_targets(&one.image.cache) {
+            for tag in one.image.cache.written() {
                 caches.entry(tag.repository).or_default().insert(&tag.tag);
             }
         }
@@ -279,13 +279,6 @@ impl<'a> Lowering<'a> {
 impl Image {
     fn platforms(&self) -> &[String] {
         &self.build.platforms
-    }
-}
-
-fn cache_targets(cache: &Cache) -> Vec<&Tag> {
-    match cache {
-        Cache::Automatic(tag) => vec![tag],
-        Cache::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),
     }
 }
 

@@ -198,6 +198,20 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// The text of a string without holes.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.kind {
+            ExprKind::String(parts) => match parts.as_slice() {
+                [] => Some(""),
+                [StringPart::Text(text)] => Some(text),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
     String(Vec<StringPart>),

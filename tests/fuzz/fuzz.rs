@@ -1,4 +1,4 @@
-//! Any bytes: parsing and checking do not panic, and formatting changes no meaning. Run by `tests/fuzz/run`.
+//! Any bytes: parsing, checking and planning do not panic, and formatting changes no meaning. Run by `tests/fuzz/run`.
 
 #![no_main]
 
@@ -10,4 +10,5 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     holds::parses(&text);
     holds::formats(&text);
     holds::checks(&text);
+    holds::plans(&text);
 });

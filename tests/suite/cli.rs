@@ -456,3 +456,51 @@ fn help_shows_examples() {
         assert!(ended.stdout.contains("Examples:\n  cachelang "), "{}", ended.stdout);
     }
 }
+
+#[test]
+fn values_are_listed_as_they_are_written() {
+    let text = "cachelang 1\nparam workers: int = 4 { description = \"say \\\"hi\\\"\" }\n\
+                param wait: duration = 90s\nparam names: list<string> = [\"a\", \"b\"]\n\
+                wave w { run \"echo\" \"${workers}\" join(names, \",\") { timeout = wait } }\n";
+    let ended = run(&[(".cachefile", text)], &["list", "-p", "workers=5", "-p", "names=c"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    expect![[r#"
+        .cachefile
+
+        params
+          workers: int = 4  .cachefile:2
+              say "hi"
+              now 5, from the command line
+          wait: duration = 90s  .cachefile:3
+          names: list<string> = ["a", "b"]  .cachefile:4
+              now ["c"], from the command line
+
+        waves
+          w  .cachefile:5
+    "#]]
+    .assert_eq(&ended.stdout);
+}
+
+#[test]
+fn nothing_that_is_printed_steers_a_terminal() {
+    let evil = "\u{1b}[31m\u{9b}2J\u{202e}";
+    let text = "cachelang 1\nparam x: string\nwave  w { run \"echo\" x }\n";
+    let name = format!("{evil}.cachefile");
+    let param = format!("x={evil}");
+    for arguments in [
+        &["plan", &name, "-p", &param][..],
+        &["plan", &name, "-p", &param, "--format", "json"],
+        &["plan", &name, "-p", &param, "--format", "dot"],
+        &["list", &name, "-p", &param],
+        &["list", &name, "-p", &param, "--format", "json"],
+        &["check", &name, "--format", "json"],
+        &["fmt", &name, "--check"],
+        &["fmt", &name],
+    ] {
+        let ended = run(&[(name.as_str(), text)], arguments);
+        for shown in [&ended.stdout, &ended.stderr] {
+            let obeyed = |one: char| (one.is_control() && one != '\n') || one == '\u{202e}';
+            assert!(!shown.contains(obeyed), "{arguments:?}: {shown:?}");
+        }
+    }
+}

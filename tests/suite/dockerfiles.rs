@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cachelang::diag::Diagnostic;
 use cachelang::environment::{Environment, PathKind};
@@ -38,9 +39,14 @@ impl Environment for Files {
         }
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
         self.read.borrow_mut().push(path.to_owned());
-        self.texts.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        let text = self.texts.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(text.as_slice()))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
     }
 }
 

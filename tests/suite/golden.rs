@@ -10,12 +10,13 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use std::{env, fs, io};
 
 use cachelang::diag::{self, Code, Diagnostic, render};
-use cachelang::environment::{Environment, Fact, GitFact, PathKind};
+use cachelang::environment::{Entry, Environment, Fact, GitFact, PathKind};
 use cachelang::load::ProcessEnvironment;
 use cachelang::plan::{self, Inputs};
 use cachelang::source::{FileId, SourceMap};
@@ -105,12 +106,13 @@ struct CaseEnvironment<'a> {
     variables: IndexMap<String, String>,
     git: IndexMap<String, String>,
     asked: RefCell<BTreeSet<PathBuf>>,
+    process: ProcessEnvironment,
 }
 
 impl<'a> CaseEnvironment<'a> {
     fn new(case: &'a Path) -> Self {
         let (variables, git) = (pairs(&case.join("env")), pairs(&case.join("git")));
-        Self { case, variables, git, asked: RefCell::default() }
+        Self { case, variables, git, asked: RefCell::default(), process: ProcessEnvironment::new() }
     }
 
     /// Where a path of the case is, which counts as asked for.
@@ -131,12 +133,12 @@ impl Environment for CaseEnvironment<'_> {
         Some(if metadata.is_dir() { PathKind::Folder } else { PathKind::File })
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(self.real(path))
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
+        self.process.open(&self.real(path))
     }
 
-    fn files_below(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
-        ProcessEnvironment::new().files_below(&self.real(folder))
+    fn entries(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.process.entries(&self.real(folder))
     }
 
     fn git(&self, _: &Path, fact: GitFact) -> Option<Fact> {

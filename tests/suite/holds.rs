@@ -1,8 +1,15 @@
 //! What must hold for any text. Property tests and the fuzzer share it.
 
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::SystemTime;
+
 use cachelang::diag::{self, Diagnostic, render};
+use cachelang::environment::{Entry, Environment, Fact, GitFact, PathKind};
+use cachelang::plan::Inputs;
 use cachelang::source::{FileId, SourceMap, Span};
 use cachelang::syntax::{self, ast};
+use indexmap::IndexMap;
 
 pub(crate) fn source(text: &str) -> (SourceMap, FileId) {
     let mut sources = SourceMap::new();
@@ -31,6 +38,74 @@ pub(crate) fn checks(text: &str) {
     let (mut sources, id) = source(text);
     let (_, diagnostics) = cachelang::check(&mut sources, id, &cachelang::environment::Nothing);
     can_be_shown(&sources, &diagnostics);
+}
+
+/// Planning ends, and what it returns points into texts: the file, what it includes, Dockerfiles.
+pub(crate) fn plans(text: &str) {
+    let (mut sources, id) = source(text);
+    let (program, diagnostics) = cachelang::check(&mut sources, id, &World);
+    can_be_shown(&sources, &diagnostics);
+    if diag::has_errors(&diagnostics) {
+        return;
+    }
+    let params = IndexMap::new();
+    let inputs = Inputs { params: &params, environment: &World };
+    match cachelang::plan::plan(&mut sources, &program, &inputs) {
+        Ok((plan, warnings)) => {
+            assert!(!diag::has_errors(&warnings), "a plan has no errors: {text:?}");
+            can_be_shown(&sources, &warnings);
+            serde_json::to_string(&plan.portable()).expect("plans can be written as JSON");
+        }
+        Err(found) => {
+            assert!(diag::has_errors(&found), "what has no plan has an error: {text:?}");
+            can_be_shown(&sources, &found);
+        }
+    }
+}
+
+/// Every variable is set and every path is there; each knows only its name.
+struct World;
+
+impl Environment for World {
+    fn var(&self, name: &str) -> Option<String> {
+        name.len().is_multiple_of(2).then(|| name.to_owned())
+    }
+
+    fn path_kind(&self, path: &Path) -> Option<PathKind> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Some(if name.contains("file") || name.contains('.') { PathKind::File } else { PathKind::Folder })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(Box::new(match &*name {
+            "Dockerfile" => &b"ARG A=1\nFROM scratch AS base\nARG B\nFROM base\nCOPY --from=base / /\n"[..],
+            _ if name.ends_with("cachefile") => b"cachelang 1\n",
+            _ => b"text\n",
+        }))
+    }
+
+    fn entries(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        // A few folders inside each other, with a file in each.
+        let kinds = [("a.txt", PathKind::File), ("src", PathKind::Folder)];
+        let count = if folder.iter().count() < 4 { 2 } else { 1 };
+        Ok(kinds.into_iter().take(count).map(|(name, kind)| Entry { name: name.into(), kind }).collect())
+    }
+
+    fn git(&self, _: &Path, fact: GitFact) -> Option<Fact> {
+        let value = match fact {
+            GitFact::Commit => "0123456789abcdef0123456789abcdef01234567",
+            GitFact::Short => "0123456",
+            GitFact::Branch => "feature/x",
+            GitFact::Dirty => "true",
+            _ => return None,
+        };
+        Some(Fact { value: value.to_owned(), source: ".git".to_owned() })
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+    }
 }
 
 /// A text without syntax errors is formatted, which changes neither its meaning nor its comments, and formatting it

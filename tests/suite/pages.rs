@@ -13,8 +13,9 @@
 //!
 //! With `wrong` behind its name, such a fence is for the wrong files only.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 use cachelang::diag::pages::PAGES;
 use cachelang::diag::{self, Code, Diagnostic, Severity, render};
@@ -70,15 +71,17 @@ impl Environment for PageEnvironment<'_> {
         Some(if is_file { PathKind::File } else { PathKind::Folder })
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if path.ends_with(INCLUDED) {
-            let text = self.include.ok_or(io::ErrorKind::NotFound)?;
-            return Ok(format!("{text}\n").into_bytes());
-        }
-        match (self.path_kind(path), self.dockerfile) {
-            (Some(PathKind::File), Some(text)) => Ok(format!("{text}\n").into_bytes()),
-            _ => Err(io::ErrorKind::NotFound.into()),
-        }
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Read + '_>> {
+        let text = match self.path_kind(path) {
+            _ if path.ends_with(INCLUDED) => self.include,
+            Some(PathKind::File) => self.dockerfile,
+            _ => None,
+        };
+        Ok(Box::new(text.ok_or(io::ErrorKind::NotFound)?.as_bytes().chain(&b"\n"[..])))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
     }
 }
 

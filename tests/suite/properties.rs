@@ -33,6 +33,7 @@ proptest! {
         assert_not_hanging(&text, start.elapsed());
         holds::formats(&text);
         holds::checks(&text);
+        holds::plans(&text);
     }
 
     #[test]
@@ -57,6 +58,7 @@ proptest! {
         let text = generate::file(&tape);
         holds::parses(&text);
         holds::checks(&text);
+        holds::plans(&text);
         holds::formats(&text);
     }
 }

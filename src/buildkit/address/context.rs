@@ -13,6 +13,9 @@ use super::{Address, AddressError, Tls};
 use crate::environment::Environment;
 use crate::plan::BuilderKind;
 
+/// A configuration with a thousand logins has a tenth of it.
+const MAX_FILE: usize = 1 << 20;
+
 /// The context that stands for `DOCKER_HOST` and the local engine.
 const DEFAULT: &str = "default";
 
@@ -100,7 +103,7 @@ fn name(environment: &dyn Environment, folder: &Path) -> Result<Option<(String, 
 /// A file in JSON, `None` if it is not there.
 fn read<T: DeserializeOwned>(environment: &dyn Environment, file: &Path) -> Result<Option<T>, ContextError> {
     let unreadable = |cause: String| ContextError::Unreadable { file: file.to_owned(), cause };
-    match environment.read(file) {
+    match environment.read(file, MAX_FILE) {
         Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(error.to_string())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(error.to_string())),
@@ -114,6 +117,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::time::SystemTime;
 
     use super::*;
     use crate::environment::PathKind;
@@ -131,9 +135,14 @@ mod tests {
             self.0.keys().find(inside).map(|_| PathKind::File)
         }
 
-        fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fn open(&self, path: &Path) -> io::Result<Box<dyn io::Read + '_>> {
             let found = self.0.get(path.to_str().unwrap_or_default());
-            found.map(|text| text.as_bytes().to_vec()).ok_or_else(|| io::ErrorKind::NotFound.into())
+            let text = found.ok_or(io::ErrorKind::NotFound)?;
+            Ok(Box::new(text.as_bytes()))
+        }
+
+        fn now(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH
         }
     }
 

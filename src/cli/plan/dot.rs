@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::diag::render::printable;
 use crate::plan::{Plan, Program, ScriptPiece, Step, Text, TextPiece, Wave, WaveBody};
 
 /// A block of a wave.
@@ -159,14 +160,10 @@ fn text(plan: &Plan, text: &Text) -> String {
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for line in text.split('\n') {
-        for character in line.chars() {
+        for character in printable(line).chars() {
             match character {
                 '"' => quoted.push_str("\\\""),
                 '\\' => quoted.push_str("\\\\"),
-                other if other.is_control() => quoted.extend(other.escape_default().flat_map(|one| {
-                    let count = if one == '\\' { 2 } else { 1 };
-                    std::iter::repeat_n(one, count)
-                })),
                 other => quoted.push(other),
             }
         }

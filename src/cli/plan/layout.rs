@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::diag::render::printable;
+
 /// How text is laid out.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct Layout {
@@ -100,23 +102,6 @@ impl Page {
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
-}
-
-/// A text on one line, with what a terminal would obey spelled out.
-pub(in crate::cli) fn printable(text: &str) -> String {
-    let is_obeyed = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_obeyed(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON with `\u009b` where a terminal would obey, which means the same. JSON itself does this only below U+0020.
-pub(super) fn printable_json(json: &str) -> Cow<'_, str> {
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    // Between values it has new lines.
+    let is_obeyed = |character: char| character != '\n' && is_obeyed(character);
     if !json.contains(is_obeyed) {
         return Cow::Borrowed(json);
     }

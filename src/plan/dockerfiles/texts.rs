@@ -79,8 +79,13 @@ impl Texts {
         if environment.path_kind(path) != Some(PathKind::File) {
             return None;
         }
-        let bytes = match environment.read(path) {
+        let bytes = match environment.read(path, MAX_BYTES) {
             Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let reason = format!("it is {error}");
+                lowering.eval.report(words::unreadable(words::file_of(image), item, &reason, None));
+                return None;
+            }
             // An environment that knows names only.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -89,11 +94,6 @@ impl Texts {
                 return None;
             }
         };
-        if bytes.len() > MAX_BYTES {
-            let reason = format!("it has {} bytes, and Dockerfiles of at most 1 MiB are read", bytes.len());
-            lowering.eval.report(words::unreadable(words::file_of(image), item, &reason, None));
-            return None;
-        }
         let name = shown_name(lowering.eval.program(), sources, &lowering.eval.entry_folder(), path);
         let file = sources.add(name, path, &String::from_utf8_lossy(&bytes));
         self.parse(lowering, sources, file, (item, image))

@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::syntax::ast::Name;
 
 /// How many names of a circle a message says, and how many labels it has.
-const SHOWN: usize = 8;
+pub(in crate::plan) const SHOWN: usize = 8;
 const LABELS: usize = 3;
 
 /// The longest tag that a headline has room for.
