@@ -4,7 +4,9 @@
 //! whose reader is gone goes on: its pushes matter more than its words, and the exit code still says how it ended.
 
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
 
 /// A line on standard output.
 pub(super) fn print_line(line: Arguments<'_>) {
@@ -15,6 +17,15 @@ pub(super) fn print_line(line: Arguments<'_>) {
 pub(super) fn print(text: &str) {
     let mut stream = io::stdout().lock();
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+}
+
+/// A value as indented JSON on standard output, written while it is made: the whole text need not fit into memory.
+pub(super) fn print_json(value: &impl Serialize) {
+    let mut stream = BufWriter::new(io::stdout().lock());
+    let _ = serde_json::to_writer_pretty(&mut stream, value)
+        .map_err(io::Error::from)
+        .and_then(|()| stream.write_all(b"\n"))
+        .and_then(|()| stream.flush());
 }
 
 /// A line on standard error.
