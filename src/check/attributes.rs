@@ -1,11 +1,9 @@
 //! The attributes of one item or block, checked against the [`super::schema`].
 
-use std::collections::HashSet;
-
-use indexmap::IndexMap;
+use std::collections::{HashMap, HashSet};
 
 use super::exprs::{Deferred, Place, Slot, Subject};
-use super::program::{Attributes, CacheMethod, Expr, ExprKind};
+use super::program::{Attributes, CacheMethod, Expr, ExprKind, Named};
 use super::schema::{Attribute, Form};
 use super::types::Type;
 use super::{Checker, errors, order};
@@ -92,26 +90,33 @@ impl<'a> Checker<'a> {
         schema: &'static [Attribute],
     ) -> Attributes {
         let mut found = Attributes::new(schema);
-        let mut seen: IndexMap<&'a str, Span> = IndexMap::new();
+        let mut seen: Named<Span> = Named::default();
+        let mut unknown: HashMap<&'a str, Span> = HashMap::new();
         for entry in entries {
             let name = entry.name();
-            if let Some(first) = seen.get(name.value.as_str()) {
+            let attribute = schema.iter().find(|attribute| attribute.name == name.value);
+            let first = match attribute {
+                Some(attribute) => seen.get(attribute.name),
+                None => unknown.get(name.value.as_str()),
+            };
+            if let Some(first) = first {
                 self.report(errors::set_twice(name, *first, owner));
                 self.use_names(entry.exprs());
                 continue;
             }
-            seen.insert(&name.value, name.span);
-            let Some(attribute) = schema.iter().find(|attribute| attribute.name == name.value) else {
+            let Some(attribute) = attribute else {
+                unknown.insert(&name.value, name.span);
                 self.report(errors::unknown_attribute(name, owner.kind, schema));
                 self.use_names(entry.exprs());
                 continue;
             };
+            seen.add(attribute.name, name.span);
             self.attribute(owner, attribute, entry, &mut found);
         }
         for attribute in schema {
             if matches!(attribute.form, Form::Required(_))
                 && !owner.is_partial
-                && !seen.contains_key(attribute.name)
+                && !seen.contains(attribute.name)
             {
                 let registries = self.names.of_kind("registry");
                 let diagnostic = errors::missing_attribute(attribute.name, owner, registries);
@@ -173,11 +178,11 @@ impl<'a> Checker<'a> {
         match (&attribute.form, entry) {
             (Form::Required(ty), EntryRef::Attribute(entry)) => {
                 let value = self.value_of(owner, entry, &ty());
-                found.values.insert(attribute.name, value);
+                found.values.add(attribute.name, value);
             }
             (Form::Optional(ty), EntryRef::Attribute(entry)) => {
                 let value = self.value_of(owner, entry, &Type::optional(ty()));
-                found.values.insert(attribute.name, value);
+                found.values.add(attribute.name, value);
             }
             (Form::Block(schema), EntryRef::Block(block)) => {
                 let owner = Owner {
@@ -188,7 +193,7 @@ impl<'a> Checker<'a> {
                 };
                 let entries = block.entries.iter().map(EntryRef::from);
                 let attributes = self.attributes(owner, entries, schema);
-                found.blocks.insert(attribute.name, attributes);
+                found.blocks.add(attribute.name, attributes);
             }
             (Form::Block(_), EntryRef::Attribute(attribute)) => {
                 self.report(errors::block_not_value(&attribute.name));

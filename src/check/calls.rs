@@ -1,10 +1,8 @@
 //! Calls: the built-in functions and the `cache.…` methods.
 
-use indexmap::IndexMap;
-
 use super::exprs::{Place, Subject};
 use super::functions::Function;
-use super::program::{CacheMethod, Expr, ExprKind};
+use super::program::{CacheMethod, Expr, ExprKind, Named};
 use super::types::Type;
 use super::{Checker, errors};
 use crate::source::Span;
@@ -83,17 +81,15 @@ impl<'a> Checker<'a> {
             self.use_names(arguments.iter().map(|argument| &argument.value));
             return Expr::error(span);
         };
-        let mut typed: IndexMap<&'static str, Expr> = IndexMap::new();
+        let mut typed: Named<Expr> = Named::default();
         let mut failed = false;
         for argument in arguments {
             let parameter = match &argument.name {
-                None => method.parameters.iter().find(|one| one.positional && !typed.contains_key(one.name)),
+                None => method.parameters.iter().find(|one| one.positional && !typed.contains(one.name)),
                 Some(name) => method.parameters.iter().find(|one| !one.positional && one.name == name.value),
             };
             let problem = match (&argument.name, parameter) {
-                (Some(name), Some(one)) if typed.contains_key(one.name) => {
-                    Some(errors::repeated_argument(name))
-                }
+                (Some(name), Some(one)) if typed.contains(one.name) => Some(errors::repeated_argument(name)),
                 (_, Some(_)) => None,
                 (Some(name), None) => Some(errors::unknown_argument(method.signature, name)),
                 (None, None) => {
@@ -111,9 +107,9 @@ impl<'a> Checker<'a> {
             let found = self.before_the_run(field.span, |checker| {
                 checker.expr(&argument.value, &(parameter.ty)(), Place::plain(subject))
             });
-            typed.insert(parameter.name, found);
+            typed.add(parameter.name, found);
         }
-        let missing = method.parameters.iter().find(|one| one.required && !typed.contains_key(one.name));
+        let missing = method.parameters.iter().find(|one| one.required && !typed.contains(one.name));
         if let (Some(missing), false) = (missing, failed) {
             self.report(errors::missing_cache_argument(method, missing.name, span));
         }

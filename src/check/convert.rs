@@ -1,10 +1,8 @@
 //! How a typed expression meets the place that it stands in: the conversions, and why there is none.
 
-use indexmap::IndexMap;
-
 use super::exprs::{Deferred, Place, Slot};
 use super::names::{Declared, Kind, ValueItem};
-use super::program::{CacheMethod, Expr, ExprKind};
+use super::program::{CacheMethod, Expr, ExprKind, Named};
 use super::types::Type;
 use super::{Checker, errors};
 use crate::diag::Diagnostic;
@@ -27,7 +25,8 @@ impl<'a> Checker<'a> {
                 wrap(ExprKind::Text(Box::new(found)), ty)
             }
             (Type::Tag, Type::Cache, Slot::CacheSource) if !is_optional => {
-                let arguments = IndexMap::from([("tag", found)]);
+                let mut arguments = Named::default();
+                arguments.add("tag", found);
                 wrap(ExprKind::Cache { method: CacheMethod::Registry, arguments }, Type::Cache)
             }
             // The plan takes tags there as they are.

@@ -188,9 +188,9 @@ impl<'a> Checker<'a> {
             _ => (RegistryKind::Oci, schema::OCI_REGISTRY),
         };
         let attributes = self.attributes(owner, block.entries.iter().map(EntryRef::from), schema);
-        if kind == RegistryKind::Ecr && !attributes.values.contains_key("public") {
+        if kind == RegistryKind::Ecr && !attributes.values.contains("public") {
             for required in ["account", "region"] {
-                if !attributes.values.contains_key(required) {
+                if !attributes.values.contains(required) {
                     self.report(errors::missing_attribute(required, owner, &[]));
                 }
             }

@@ -144,8 +144,8 @@ struct Dollars {
 
 impl Dollars {
     fn attributes(&mut self, attributes: &Attributes) {
-        for (name, value) in &attributes.values {
-            if !NOT_LOOKED_AT.contains(name) {
+        for (name, value) in attributes.values.iter() {
+            if !NOT_LOOKED_AT.contains(&name) {
                 self.expr(value);
             }
         }

@@ -184,17 +184,84 @@ pub(crate) struct ImageRef {
     pub(crate) span: Span,
 }
 
+/// A few things by the names that a schema gives them, in the order in which they came. There is no table behind it:
+/// to look at each of them is faster than to hash a name.
+#[derive(Debug, Clone)]
+pub(crate) struct Named<T>(Vec<(&'static str, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Named<T> {
+    pub(crate) fn get(&self, name: &str) -> Option<&T> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.0.iter_mut().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Adds a thing whose name is not there yet.
+    pub(crate) fn add(&mut self, name: &'static str, value: T) {
+        debug_assert!(!self.contains(name), "`{name}` is there twice");
+        self.0.push((name, value));
+    }
+
+    /// Takes a thing out; the others keep their order.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<T> {
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &T)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    /// Everything, changed one by one under the same names.
+    pub(crate) fn map(self, change: impl Fn(T) -> T) -> Self {
+        Self(self.0.into_iter().map(|(name, value)| (name, change(value))).collect())
+    }
+}
+
+impl<T> IntoIterator for Named<T> {
+    type Item = (&'static str, T);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// Checked attributes by name. Those that are missing although required were reported.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attributes {
     schema: &'static [Attribute],
-    pub(crate) values: IndexMap<&'static str, Expr>,
-    pub(crate) blocks: IndexMap<&'static str, Attributes>,
+    pub(crate) values: Named<Expr>,
+    pub(crate) blocks: Named<Attributes>,
 }
 
 impl Attributes {
     pub(crate) fn new(schema: &'static [Attribute]) -> Self {
-        Self { schema, values: IndexMap::new(), blocks: IndexMap::new() }
+        Self { schema, values: Named::default(), blocks: Named::default() }
     }
 
     pub(super) fn schema(&self) -> &'static [Attribute] {
@@ -271,7 +338,7 @@ pub(crate) enum ExprKind {
     /// A tag as a cache source, or a call of `cache.…`; arguments by name, the first one of `cache.registry` is `tag`.
     Cache {
         method: CacheMethod,
-        arguments: IndexMap<&'static str, Expr>,
+        arguments: Named<Expr>,
     },
     If {
         condition: Box<Expr>,

@@ -121,6 +121,9 @@ impl<'a> Checker<'a> {
         own: Attributes,
         templates: &Templates,
     ) -> (Attributes, bool) {
+        if image.extends.is_empty() {
+            return (own, true);
+        }
         let mut merged = Attributes::new(schema::IMAGE);
         let mut complete = true;
         let mut named: IndexMap<&str, Span> = IndexMap::new();
@@ -156,18 +159,16 @@ impl<'a> Checker<'a> {
 /// Adds attributes that win over those that are there.
 fn merge(merged: &mut Attributes, more: Attributes) {
     for (name, value) in more.values {
-        let value = match merged.values.shift_remove(name) {
+        let value = match merged.values.remove(name) {
             Some(inherited) if value.ty.is_map() => merge_maps(inherited, value),
             _ => value,
         };
-        merged.values.insert(name, value);
+        merged.values.add(name, value);
     }
     for (name, block) in more.blocks {
         match merged.blocks.get_mut(name) {
             Some(inherited) => merge(inherited, block),
-            None => {
-                merged.blocks.insert(name, block);
-            }
+            None => merged.blocks.add(name, block),
         }
     }
 }
@@ -222,7 +223,7 @@ fn shared(attributes: Attributes) -> Attributes {
         Expr { kind: ExprKind::Inherited(vec![Arc::new(expr)]), ty, span }
     };
     let mut shared = Attributes::new(attributes.schema());
-    shared.values = attributes.values.into_iter().map(|(name, expr)| (name, share(expr))).collect();
-    shared.blocks = attributes.blocks.into_iter().map(|(name, block)| (name, self::shared(block))).collect();
+    shared.values = attributes.values.map(share);
+    shared.blocks = attributes.blocks.map(self::shared);
     shared
 }

@@ -8,8 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::WRONG;
 use super::load::{self, FileArgs, Loaded, Params, show_diagnostics};
-use super::say::print;
-use crate::diag::render::printable_json;
+use super::say::{print, print_json};
 
 pub(super) use layout::{Layout, Page, Paint};
 
@@ -47,10 +46,11 @@ fn shown(args: PlanArgs) -> Result<u8, u8> {
     match format {
         Format::Human => print(&human::plan(&plan, checked.name(), Layout::of_stdout())),
         Format::Json => {
-            let json = serde_json::to_string_pretty(&plan).expect("plans have no key that is not a text");
-            print(&format!("{}\n", printable_json(&json)));
+            print_json(&plan);
         }
         Format::Dot => print(&dot::graph(&plan, checked.name())),
     }
+    // The process ends here; to take apart what a large file became would only take time.
+    std::mem::forget((checked, plan));
     Ok(0)
 }

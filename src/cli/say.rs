@@ -4,7 +4,11 @@
 //! whose reader is gone goes on: its pushes matter more than its words, and the exit code still says how it ended.
 
 use std::fmt::Arguments;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+
+use crate::diag::render::printable_json;
 
 /// A line on standard output.
 pub(super) fn print_line(line: Arguments<'_>) {
@@ -15,6 +19,33 @@ pub(super) fn print_line(line: Arguments<'_>) {
 pub(super) fn print(text: &str) {
     let mut stream = io::stdout().lock();
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+}
+
+/// A value as indented JSON on standard output, written while it is made: the whole text need not fit into memory.
+pub(super) fn print_json(value: &impl Serialize) {
+    let mut stream = Printable(BufWriter::new(io::stdout().lock()));
+    let _ = serde_json::to_writer_pretty(&mut stream, value)
+        .map_err(io::Error::from)
+        .and_then(|()| stream.write_all(b"\n"))
+        .and_then(|()| stream.flush());
+}
+
+/// Writes JSON without characters that a terminal obeys.
+struct Printable<W>(W);
+
+impl<W: Write> Write for Printable<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        // JSON is written in whole pieces of text.
+        match std::str::from_utf8(json) {
+            Ok(text) => self.0.write_all(printable_json(text).as_bytes())?,
+            Err(_) => self.0.write_all(json)?,
+        }
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A line on standard error.

@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 
-use indexmap::IndexMap;
-
 use super::eval::{CachePlace, Evaluator, TagForm, Value, WrittenTag};
 use super::{Bucket, CacheMode, RepositoryId, Tag, errors};
 use crate::check::functions::Function;
 use crate::check::literal_text;
-use crate::check::program::{self, CacheMethod, Expr, ExprKind, Part};
+use crate::check::program::{self, CacheMethod, Expr, ExprKind, Named, Part};
 use crate::environment::GitFact;
 use crate::source::Span;
 
@@ -31,7 +29,7 @@ impl Evaluator<'_> {
         Value::Tag(Box::new(WrittenTag { tag: Tag { repository, tag: text }, varies, form, span }))
     }
 
-    pub(super) fn cache(&self, method: CacheMethod, arguments: &IndexMap<&'static str, Expr>) -> Value {
+    pub(super) fn cache(&self, method: CacheMethod, arguments: &Named<Expr>) -> Value {
         let text = |name: &str| match arguments.get(name).map(|expr| self.value(expr)) {
             Some(Value::String(text)) => Some(text),
             _ => None,
