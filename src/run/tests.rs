@@ -479,7 +479,7 @@ async fn settings_that_a_run_leaves_alone_are_refused() {
         // Nothing is tagged in `kept`: it has a cache only.
         let text = FILE.replace(
             "image api {",
-            &format!("repository kept {{ registry = main, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
+            &format!("registry aws {{\n kind = \"ecr\"\n account = \"123456789012\"\n region = \"eu-west-1\"\n}}\nrepository kept {{ registry = aws, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
         );
         let expected = format!("`{name}` of repository `kept` cannot be run by cachelang X");
         assert_eq!(refused(&plan_of(&text)).await, Some(expected));

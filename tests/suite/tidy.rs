@@ -16,8 +16,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cache", &["plan", "host"]),
     ("host", &["plan", "cache"]),
     ("run", &["plan", "host", "cache"]),
-    ("buildkit", &["plan", "host", "cache"]),
+    ("buildkit", &["plan", "host", "cache", "environment"]),
     ("registry", &["plan", "host"]),
+    ("doctor", &["plan", "host", "cache"]),
     ("load", &["source", "environment", "git"]),
 ];
 
