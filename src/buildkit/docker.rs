@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use async_trait::async_trait;
-use bollard::query_parameters::TagImageOptionsBuilder;
+use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
@@ -15,8 +15,8 @@ use super::address::Address;
 use super::transport::{TransportError, chain};
 use super::{build, push, worker};
 use crate::host::{
-    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, PushError, PushProgress,
-    PushRequest, Pushed, root_cause,
+    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
+    PushProgress, PushRequest, Pushed, root_cause,
 };
 use crate::plan::BuilderKind;
 
@@ -113,7 +113,7 @@ impl Builder for DockerEngine {
             worker::platforms(self.channel().await?).await.map_err(|status| self.unreachable(&status))?;
         let version = version.version.unwrap_or_default();
         let engine = Engine::new(self.address.to_string(), BuilderKind::Docker, version, self.store().await?);
-        Ok(engine.with_platforms(platforms))
+        Ok(engine.with_platforms(Platforms::Run(platforms)))
     }
 
     async fn build(
@@ -136,5 +136,13 @@ impl Builder for DockerEngine {
         })?;
         let diff_ids = self.diff_ids(&request.reference()).await?;
         Ok(Pushed::new(digest, transfer.layers_sent(), diff_ids))
+    }
+
+    async fn forget(&self, reference: &str) {
+        let Ok(docker) = self.docker().await else { return };
+        let removed = docker.remove_image(reference, None::<RemoveImageOptions>, None).await;
+        if let Err(error) = removed {
+            tracing::debug!(%error, reference, "the name stays");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! TLS with the files of an [`Address`](crate::buildkit::Address).
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -55,7 +55,7 @@ fn config(tls: &Tls) -> io::Result<ClientConfig> {
     }
 }
 
-fn authorities(file: &PathBuf) -> io::Result<RootCertStore> {
+fn authorities(file: &Path) -> io::Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     for certificate in certificates(file)? {
         store.add(certificate).map_err(|error| unusable(file, &error))?;
