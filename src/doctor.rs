@@ -1,11 +1,9 @@
 //! Looks at everything that a run would use, and changes nothing: [`Plan`] → [`Examination`].
 
-use std::sync::Arc;
-
 use indexmap::{IndexMap, IndexSet};
 
-use crate::cache;
-use crate::host::{BuildError, Builders, Engine, Registry, RegistryError};
+use crate::cache::{self, CacheServices};
+use crate::host::{BuildError, Builders, Engine, Platforms, Registry, RegistryError};
 use crate::plan::{BuilderId, ImageId, Plan, RegistryId};
 
 /// What a run would find.
@@ -58,7 +56,12 @@ impl Examination {
 
 /// Asks every builder and every registry of a plan. One after the other: the answers are few, and in this order easier
 /// to follow in a log.
-pub async fn examine(plan: &Plan, builders: &dyn Builders, registry: &Arc<dyn Registry>) -> Examination {
+pub async fn examine(
+    plan: &Plan,
+    builders: &dyn Builders,
+    registry: &dyn Registry,
+    caches: &CacheServices,
+) -> Examination {
     let mut images: IndexMap<Option<BuilderId>, IndexSet<ImageId>> = IndexMap::new();
     for (index, image) in plan.images.iter().enumerate() {
         images.entry(image.builder).or_default().insert(ImageId(index));
@@ -68,10 +71,13 @@ pub async fn examine(plan: &Plan, builders: &dyn Builders, registry: &Arc<dyn Re
     }
     let mut examination = Examination { builders: Vec::new(), registries: Vec::new() };
     for (id, images) in images {
-        examination.builders.push(builder_state(plan, builders, id, &images).await);
+        let item = id.map(|id| plan.builder(id));
+        let engine = ask(builders, item).await;
+        let name = item.map(|item| item.name.clone());
+        examination.builders.push(builder_state(plan, name, engine, &images, caches));
     }
     for index in 0..plan.registries.len() {
-        examination.registries.push(registry_state(plan, &**registry, RegistryId(index)).await);
+        examination.registries.push(registry_state(plan, registry, RegistryId(index)).await);
     }
     examination
 }
@@ -85,28 +91,29 @@ pub async fn examine_machine(builders: &dyn Builders) -> BuilderState {
 async fn ask(builders: &dyn Builders, item: Option<&crate::plan::Builder>) -> Result<Engine, BuildError> {
     let engine = builders.builder(item)?.engine().await?;
     Ok(match item {
-        Some(item) if !item.platforms.is_empty() => engine.with_platforms(item.platforms.clone()),
+        Some(item) if !item.platforms.is_empty() => {
+            engine.with_platforms(Platforms::Declared(item.platforms.clone()))
+        }
         _ => engine,
     })
 }
 
-async fn builder_state(
+fn builder_state(
     plan: &Plan,
-    builders: &dyn Builders,
-    id: Option<BuilderId>,
+    name: Option<String>,
+    engine: Result<Engine, BuildError>,
     images: &IndexSet<ImageId>,
+    caches: &CacheServices,
 ) -> BuilderState {
-    let item = id.map(|id| plan.builder(id));
-    let engine = ask(builders, item).await;
     let mut problems = Vec::new();
     if let Ok(engine) = &engine {
         for image in images.iter().map(|id| plan.image(*id)).filter(|image| image.when) {
             let checked = engine.check(&image.build);
-            let checked = checked.and_then(|()| cache::policy(plan, &image.cache, engine).map(drop));
+            let checked = checked.and_then(|()| cache::policy(plan, &image.cache, engine, caches).map(drop));
             problems.extend(checked.err().map(|error| (image.name.clone(), error)));
         }
     }
-    BuilderState { name: item.map(|item| item.name.clone()), engine, problems }
+    BuilderState { name, engine, problems }
 }
 
 async fn registry_state(plan: &Plan, registry: &dyn Registry, id: RegistryId) -> RegistryState {

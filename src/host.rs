@@ -14,10 +14,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use indexmap::IndexMap;
 
-use crate::cache::{CacheExport, CacheImport};
+use crate::cache::{CacheExport, CacheImport, CacheServices};
 use crate::plan;
 
-pub use engine::{CacheMethod, Engine, Feature, ImageStore};
+pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 
 /// The parts of the world that a run uses.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ pub struct Host {
     pub registry: Arc<dyn Registry>,
     pub commands: Arc<dyn Commands>,
     pub observer: Arc<dyn Observer>,
+    /// For caches that are not in a registry.
+    pub caches: CacheServices,
 }
 
 impl Host {
@@ -36,7 +38,14 @@ impl Host {
         commands: Arc<dyn Commands>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { builders, registry, commands, observer }
+        Self { builders, registry, commands, observer, caches: CacheServices::default() }
+    }
+
+    /// The same host, with services that keep caches.
+    #[must_use]
+    pub fn with_caches(mut self, caches: CacheServices) -> Self {
+        self.caches = caches;
+        self
     }
 }
 
@@ -68,6 +77,9 @@ pub trait Builder: Send + Sync {
         request: &PushRequest,
         report: &(dyn Fn(PushProgress) + Send + Sync),
     ) -> Result<Pushed, PushError>;
+
+    /// Takes a name away from an image of the engine. That this fails harms nobody: the name is of no other use.
+    async fn forget(&self, reference: &str);
 }
 
 /// One build, with nothing left to decide.
@@ -366,19 +378,77 @@ pub trait Observer: Send + Sync {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    WaveStarted { wave: String },
-    WaveSkipped { wave: String, reason: String },
-    BuildStarted { image: String },
-    Build { image: String, progress: BuildProgress },
-    BuildFinished { image: String, built: Built, elapsed: Duration },
-    BuildFailed { image: String, elapsed: Duration },
-    PushStarted { image: String, reference: String },
-    Push { image: String, reference: String, progress: PushProgress },
-    PushFinished { image: String, reference: String, digest: String, bytes: u64, elapsed: Duration },
-    PushFailed { image: String, reference: String, elapsed: Duration },
-    CommandStarted { wave: String, command: String },
-    CommandOutput { wave: String, stream: OutputStream, line: String },
-    CommandFinished { wave: String, command: String, succeeded: bool, elapsed: Duration },
+    WaveStarted {
+        wave: String,
+    },
+    WaveSkipped {
+        wave: String,
+        reason: String,
+    },
+    BuildStarted {
+        image: String,
+    },
+    Build {
+        image: String,
+        progress: BuildProgress,
+    },
+    BuildFinished {
+        image: String,
+        built: Built,
+        elapsed: Duration,
+    },
+    BuildFailed {
+        image: String,
+        elapsed: Duration,
+    },
+    /// The build failed and is started again: attempt 2 of 3.
+    BuildRetried {
+        image: String,
+        cause: String,
+        attempt: u32,
+        attempts: u32,
+    },
+    /// It is not built, and no tag of it is pushed.
+    ImageSkipped {
+        image: String,
+        reason: String,
+    },
+    PushStarted {
+        image: String,
+        reference: String,
+    },
+    Push {
+        image: String,
+        reference: String,
+        progress: PushProgress,
+    },
+    PushFinished {
+        image: String,
+        reference: String,
+        digest: String,
+        bytes: u64,
+        elapsed: Duration,
+    },
+    PushFailed {
+        image: String,
+        reference: String,
+        elapsed: Duration,
+    },
+    CommandStarted {
+        wave: String,
+        command: String,
+    },
+    CommandOutput {
+        wave: String,
+        stream: OutputStream,
+        line: String,
+    },
+    CommandFinished {
+        wave: String,
+        command: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
 }
 
 /// The innermost cause on one line: `Connection refused (os error 111)` and not "error sending request".
@@ -423,6 +493,8 @@ pub enum BuildError {
         /// What would work.
         help: String,
     },
+    #[error("this machine does not say where the cache service of GitHub Actions is")]
+    NoCacheService,
     #[error("{0}")]
     Address(String),
     /// The Dockerfile is wrong.
@@ -430,6 +502,34 @@ pub enum BuildError {
     Dockerfile { cause: String, place: Box<DockerfilePlace> },
     #[error("{0}")]
     Engine(String),
+}
+
+impl BuildError {
+    /// Whether the same build may succeed when it is started again: not if it is the Dockerfile that is wrong, or the
+    /// engine that lacks something.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            BuildError::Unreachable { .. }
+            | BuildError::ConnectionLost { .. }
+            | BuildError::Step { .. }
+            | BuildError::Engine(_) => true,
+            BuildError::DiskFull(_)
+            | BuildError::Context(_)
+            | BuildError::Unsupported { .. }
+            | BuildError::NoCacheService
+            | BuildError::Address(_)
+            | BuildError::Dockerfile { .. } => false,
+        }
+    }
+
+    /// The instruction of the Dockerfile that it is about.
+    pub fn place(&self) -> Option<&DockerfilePlace> {
+        match self {
+            BuildError::Step { place, .. } => place.as_deref(),
+            BuildError::Dockerfile { place, .. } => Some(place),
+            _ => None,
+        }
+    }
 }
 
 /// Lines of a Dockerfile, as the engine has read it.

@@ -22,71 +22,74 @@ use prepare::Prepared;
 ///
 /// The report always says how far the run came; errors are in its [`Outcome`].
 pub async fn run(plan: &Plan, host: &Host, cancelled: &CancellationToken) -> Report {
-    let mut runner = Runner { plan, host, report: Report::new(plan) };
-    let outcome = tokio::select! {
+    let mut report = Report::new(plan);
+    report.outcome = tokio::select! {
         () = cancelled.cancelled() => Outcome::Cancelled,
-        outcome = runner.waves() => outcome,
+        prepared = prepare(plan, host) => match prepared {
+            Err(error) => Outcome::Failed(vec![error]),
+            Ok(prepared) => {
+                let outcome = tokio::select! {
+                    () = cancelled.cancelled() => Outcome::Cancelled,
+                    outcome = waves(&prepared, &mut report) => outcome,
+                };
+                prepared.forget_own_names().await;
+                outcome
+            }
+        },
     };
-    if matches!(outcome, Outcome::Cancelled) {
+    if matches!(report.outcome, Outcome::Cancelled) {
         host.commands.settle().await;
     }
-    runner.report.outcome = outcome;
-    runner.report
+    report
 }
 
-struct Runner<'a> {
-    plan: &'a Plan,
-    host: &'a Host,
-    report: Report,
+/// Finds out whether the run can start.
+async fn prepare<'a>(plan: &'a Plan, host: &'a Host) -> Result<Prepared<'a>, RunError> {
+    match support::missing(plan) {
+        Some(what) => Err(RunError::Unsupported { what }),
+        None => Prepared::new(plan, host).await,
+    }
 }
 
-impl<'a> Runner<'a> {
-    async fn waves(&mut self) -> Outcome {
-        if let Some(what) = support::missing(self.plan) {
-            return Outcome::Failed(vec![RunError::Unsupported { what }]);
+async fn waves(prepared: &Prepared<'_>, report: &mut Report) -> Outcome {
+    let Prepared { plan, host, .. } = prepared;
+    for (index, wave) in plan.waves.iter().enumerate() {
+        if !wave.when {
+            let reason = "its `when` does not hold".to_owned();
+            host.observer.observe(&Event::WaveSkipped { wave: wave.name.clone(), reason });
+            continue;
         }
-        let prepared = match Prepared::new(self.plan, self.host).await {
-            Ok(prepared) => prepared,
-            Err(error) => return Outcome::Failed(vec![error]),
+        host.observer.observe(&Event::WaveStarted { wave: wave.name.clone() });
+        report.set_wave(index, WaveState::Started);
+        let errors = steps(prepared, wave, report).await;
+        if !errors.is_empty() {
+            report.set_wave(index, WaveState::Failed);
+            return Outcome::Failed(errors);
+        }
+        report.set_wave(index, WaveState::Done);
+    }
+    Outcome::Done
+}
+
+/// Runs the steps of a wave in order, up to the first that fails.
+async fn steps(prepared: &Prepared<'_>, wave: &Wave, report: &mut Report) -> Vec<RunError> {
+    for step in wave.steps() {
+        let errors = match step {
+            Step::Build { images } => prepared.build(&prepared.selected(images), report).await,
+            Step::Push { images } => prepared.push(&prepared.selected(images), report).await,
+            Step::Command(command) => {
+                let done = command::run(prepared.plan, prepared.host, &wave.name, command, report).await;
+                done.err().into_iter().collect()
+            }
+            Step::Promote { .. } | Step::Approve { .. } => {
+                support::step(step).map(|what| RunError::Unsupported { what }).into_iter().collect()
+            }
         };
-        for (index, wave) in self.plan.waves.iter().enumerate() {
-            if !wave.when {
-                let reason = "its `when` does not hold".to_owned();
-                self.host.observer.observe(&Event::WaveSkipped { wave: wave.name.clone(), reason });
-                continue;
-            }
-            self.host.observer.observe(&Event::WaveStarted { wave: wave.name.clone() });
-            self.report.set_wave(index, WaveState::Started);
-            let errors = self.wave(wave, &prepared).await;
-            if !errors.is_empty() {
-                self.report.set_wave(index, WaveState::Failed);
-                return Outcome::Failed(errors);
-            }
-            self.report.set_wave(index, WaveState::Done);
+        if !errors.is_empty() {
+            return errors;
         }
-        Outcome::Done
     }
-
-    /// Runs the steps of a wave in order, up to the first that fails.
-    async fn wave(&mut self, wave: &'a Wave, prepared: &Prepared<'a>) -> Vec<RunError> {
-        for step in wave.steps() {
-            let errors = match step {
-                Step::Build { images } => prepared.build(images, &mut self.report).await,
-                Step::Push { images } => prepared.push(images, &mut self.report).await,
-                Step::Command(command) => {
-                    let done = command::run(self.plan, self.host, &wave.name, command, &self.report).await;
-                    done.err().into_iter().collect()
-                }
-                Step::Promote { .. } | Step::Approve { .. } => {
-                    support::step(step).map(|what| RunError::Unsupported { what }).into_iter().collect()
-                }
-            };
-            if !errors.is_empty() {
-                return errors;
-            }
-        }
-        Vec::new()
-    }
+    Vec::new()
 }
 
 #[cfg(test)]

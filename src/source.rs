@@ -101,6 +101,15 @@ impl SourceFile {
         Arc::clone(&self.text)
     }
 
+    /// The bytes of lines, counted from 1, without the blanks at both ends; `None` if the file has no such lines.
+    pub fn lines(&self, first: u32, last: u32) -> Option<Range<usize>> {
+        let start_of = |line: u32| self.line_starts.get(line as usize).map(|start| *start as usize);
+        let start = start_of(first.checked_sub(1)?)?;
+        let lines = self.text.get(start..start_of(last).unwrap_or(self.text.len()))?;
+        let (before, text) = (lines.len() - lines.trim_start().len(), lines.trim());
+        Some(start + before..start + before + text.len())
+    }
+
     /// The position of a byte offset; an offset past the end is the end.
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1);
@@ -165,5 +174,19 @@ mod tests {
         assert_eq!(file.position(7), Position { line: 2, column: 1 });
         assert_eq!(file.position(12), Position { line: 3, column: 1 });
         assert_eq!(file.position(99), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let mut sources = SourceMap::new();
+        let id = sources.add("a", "a", "one\n  two\r\nthree");
+        let text =
+            |first, last| sources.file(id).lines(first, last).map(|range| &sources.file(id).text()[range]);
+        assert_eq!(text(1, 1), Some("one"));
+        assert_eq!(text(2, 2), Some("two"));
+        assert_eq!(text(2, 3), Some("two\r\nthree"));
+        assert_eq!(text(3, 9), Some("three"));
+        assert_eq!(text(0, 1), None);
+        assert_eq!(text(4, 4), None);
     }
 }

@@ -8,8 +8,8 @@ use super::address::Address;
 use super::transport::chain;
 use super::{build, worker};
 use crate::host::{
-    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, PushError, PushProgress,
-    PushRequest, Pushed,
+    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
+    PushProgress, PushRequest, Pushed,
 };
 use crate::plan::BuilderKind;
 
@@ -42,7 +42,7 @@ impl Builder for Buildkitd {
         let address = self.address.to_string();
         let engine =
             Engine::new(address, BuilderKind::Buildkit, version.unwrap_or_default(), ImageStore::None);
-        Ok(engine.with_platforms(platforms))
+        Ok(engine.with_platforms(Platforms::Run(platforms)))
     }
 
     async fn build(
@@ -62,4 +62,7 @@ impl Builder for Buildkitd {
         let reference = request.reference();
         Err(PushError::Engine(format!("{} keeps no image that could be pushed to {reference}", self.address)))
     }
+
+    /// It keeps none.
+    async fn forget(&self, _: &str) {}
 }

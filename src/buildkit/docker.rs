@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use bollard::models::SystemInfo;
-use bollard::query_parameters::TagImageOptionsBuilder;
+use bollard::query_parameters::{RemoveImageOptions, TagImageOptionsBuilder};
 use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
@@ -17,8 +17,8 @@ use super::address::Address;
 use super::transport::{TransportError, chain};
 use super::{build, push, worker};
 use crate::host::{
-    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, PushError, PushProgress,
-    PushRequest, Pushed, root_cause,
+    BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
+    PushProgress, PushRequest, Pushed, root_cause,
 };
 use crate::plan::BuilderKind;
 
@@ -120,7 +120,7 @@ impl Builder for DockerEngine {
         let store = self.store().await?;
         let mut engine =
             Engine::new(address, BuilderKind::Docker, version.version.unwrap_or_default(), store)
-                .with_platforms(platforms);
+                .with_platforms(Platforms::Run(platforms));
         engine.api = version.api_version;
         engine.buildkit = buildkit;
         engine.data_folder = self.info().await?.docker_root_dir.as_ref().map(PathBuf::from);
@@ -147,5 +147,13 @@ impl Builder for DockerEngine {
         })?;
         let diff_ids = self.diff_ids(&request.reference()).await?;
         Ok(Pushed::new(digest, transfer.layers_sent(), diff_ids))
+    }
+
+    async fn forget(&self, reference: &str) {
+        let Ok(docker) = self.docker().await else { return };
+        let removed = docker.remove_image(reference, None::<RemoveImageOptions>, None).await;
+        if let Err(error) = removed {
+            tracing::debug!(%error, reference, "the name stays");
+        }
     }
 }

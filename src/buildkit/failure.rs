@@ -1,5 +1,7 @@
 //! Why a solve failed: what the engine says → [`BuildError`].
 
+mod details;
+
 use tonic::{Code, Status};
 
 use super::status::Progress;
@@ -7,14 +9,16 @@ use crate::host::{BuildError, root_cause};
 
 /// The error for a solve that ended with `status`; `progress` knows which step it was.
 pub(super) fn build_error(status: &Status, progress: &mut Progress) -> BuildError {
+    let place = details::place(status.details()).map(Box::new);
     if let Some(failed) = progress.failed_step() {
         let cause = plain_words(&failed.error).to_owned();
-        return BuildError::Step { step: failed.name, cause, output: failed.output, place: None };
+        return BuildError::Step { step: failed.name, cause, output: failed.output, place };
     }
     let message = plain_words(status.message().trim()).to_owned();
-    match status.code() {
+    match (status.code(), place) {
         _ if message.contains("no space left on device") => BuildError::DiskFull(message),
-        Code::Unavailable | Code::Internal | Code::Cancelled => {
+        (_, Some(place)) => BuildError::Dockerfile { cause: message, place },
+        (Code::Unavailable | Code::Internal | Code::Cancelled, None) => {
             BuildError::ConnectionLost { cause: message, step: progress.running_step() }
         }
         // The engine's own errors arrive as words; only those of the transport have a cause on this side.

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::cache::{CacheExport, CacheImport};
+use crate::cache::{AwsLogin, CacheExport, CacheImport, GhaService};
 use crate::host::{BuildRequest, ImageStore};
 use crate::plan::{Attest, Bucket, Build, CacheMode, Context, Network};
 
@@ -93,12 +93,25 @@ fn file_name(build: &Build) -> &str {
     }
 }
 
+/// What the frontend is told, by its names for it (buildkit, frontend/dockerui/config.go).
 fn frontend_attrs(wanted: &BuildRequest, imports: &[CacheOptionsEntry]) -> HashMap<String, String> {
+    let mut attrs = input_attrs(wanted);
+    attrs.extend(setting_attrs(&wanted.build));
+    if !imports.is_empty() {
+        // The frontend reads the imports from here, not from the request's own field.
+        attrs.insert("cache-imports".to_owned(), frontend_imports(imports));
+    }
+    attrs
+}
+
+/// Those that say what is built.
+fn input_attrs(wanted: &BuildRequest) -> HashMap<String, String> {
     let build = &wanted.build;
-    let mut attrs = HashMap::from([("filename".to_owned(), file_name(build).to_owned())]);
+    let mut attrs = HashMap::new();
     let mut set = |key: &str, value: String| {
         attrs.insert(key.to_owned(), value);
     };
+    set("filename", file_name(build).to_owned());
     if let Some(target) = &build.target {
         set("target", target.clone());
     }
@@ -125,6 +138,15 @@ fn frontend_attrs(wanted: &BuildRequest, imports: &[CacheOptionsEntry]) -> HashM
     for (name, context) in contexts {
         set(&format!("context:{name}"), context);
     }
+    attrs
+}
+
+/// Those that say how it is built.
+fn setting_attrs(build: &Build) -> HashMap<String, String> {
+    let mut attrs = HashMap::new();
+    let mut set = |key: &str, value: String| {
+        attrs.insert(key.to_owned(), value);
+    };
     if build.no_cache {
         // Present but empty: every stage.
         set("no-cache", String::new());
@@ -155,10 +177,6 @@ fn frontend_attrs(wanted: &BuildRequest, imports: &[CacheOptionsEntry]) -> HashM
         Network::None => set("force-network-mode", "none".to_owned()),
         Network::Host => set("force-network-mode", "host".to_owned()),
     }
-    if !imports.is_empty() {
-        // The frontend reads the imports from here, not from the request's own field.
-        set("cache-imports", frontend_imports(imports));
-    }
     attrs
 }
 
@@ -173,7 +191,15 @@ fn named_contexts(wanted: &BuildRequest) -> IndexMap<String, String> {
         };
         Some((name.clone(), place))
     });
-    contexts.chain(wanted.images.clone()).collect()
+    let images = wanted.images.iter().map(|(name, place)| (familiar(name).to_owned(), place.clone()));
+    contexts.chain(images).collect()
+}
+
+/// The short form of an image's name, under which the frontend looks for its context.
+fn familiar(name: &str) -> &str {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    name.strip_suffix(":latest").unwrap_or(name)
 }
 
 fn entitlements(build: &Build) -> Vec<String> {
@@ -183,16 +209,16 @@ fn entitlements(build: &Build) -> Vec<String> {
     }
 }
 
-fn entry<const N: usize>(kind: &str, attrs: [(&str, &str); N]) -> CacheOptionsEntry {
+fn entry<'a>(kind: &str, attrs: impl IntoIterator<Item = (&'a str, &'a str)>) -> CacheOptionsEntry {
     let attrs = attrs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     CacheOptionsEntry { r#type: kind.to_owned(), attrs }
 }
 
 fn import(import: &CacheImport) -> CacheOptionsEntry {
     match import {
-        CacheImport::Registry { reference } => entry("registry", [("ref", reference)]),
-        CacheImport::Gha { scope } => gha(scope.as_deref(), None),
-        CacheImport::S3(bucket) => s3(bucket, None),
+        CacheImport::Registry { reference } => entry("registry", [("ref", reference.as_str())]),
+        CacheImport::Gha { scope, service } => gha(service, scope.as_deref(), None),
+        CacheImport::S3 { bucket, login } => s3(bucket, login.as_ref(), None),
     }
 }
 
@@ -208,8 +234,8 @@ fn export(export: &CacheExport) -> CacheOptionsEntry {
             ];
             entry("registry", attrs)
         }
-        CacheExport::Gha { scope, mode } => gha(scope.as_deref(), Some(*mode)),
-        CacheExport::S3 { bucket, mode } => s3(bucket, Some(*mode)),
+        CacheExport::Gha { scope, mode, service } => gha(service, scope.as_deref(), Some(*mode)),
+        CacheExport::S3 { bucket, mode, login } => s3(bucket, login.as_ref(), Some(*mode)),
     }
 }
 
@@ -221,23 +247,30 @@ fn mode_name(mode: CacheMode) -> &'static str {
 }
 
 /// <https://docs.docker.com/build/cache/backends/gha/>; `mode` is for exports.
-fn gha(scope: Option<&str>, mode: Option<CacheMode>) -> CacheOptionsEntry {
-    let mut found = entry("gha", []);
-    let attrs = [("scope", scope), ("mode", mode.map(mode_name))];
-    found
-        .attrs
-        .extend(attrs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
-    found
+fn gha(service: &GhaService, scope: Option<&str>, mode: Option<CacheMode>) -> CacheOptionsEntry {
+    let attrs = [
+        ("token", Some(service.token.as_str())),
+        ("url", service.url.as_deref()),
+        ("url_v2", service.url_v2.as_deref()),
+        ("version", service.url_v2.as_ref().map(|_| "2")),
+        ("scope", scope),
+        ("mode", mode.map(mode_name)),
+    ];
+    entry("gha", attrs.into_iter().filter_map(|(key, value)| Some((key, value?))))
 }
 
-/// <https://docs.docker.com/build/cache/backends/s3/>; `mode` is for exports.
-fn s3(bucket: &Bucket, mode: Option<CacheMode>) -> CacheOptionsEntry {
-    let mut found = entry("s3", [("bucket", bucket.bucket.as_str()), ("region", &bucket.region)]);
-    let attrs = [("prefix", bucket.prefix.as_deref()), ("mode", mode.map(mode_name))];
-    found
-        .attrs
-        .extend(attrs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))));
-    found
+/// <https://docs.docker.com/build/cache/backends/s3/>; `mode` is for exports. Without a login, the builder uses its own.
+fn s3(bucket: &Bucket, login: Option<&AwsLogin>, mode: Option<CacheMode>) -> CacheOptionsEntry {
+    let attrs = [
+        ("bucket", Some(bucket.bucket.as_str())),
+        ("region", Some(&bucket.region)),
+        ("prefix", bucket.prefix.as_deref()),
+        ("mode", mode.map(mode_name)),
+        ("access_key_id", login.map(|login| login.access_key_id.as_str())),
+        ("secret_access_key", login.map(|login| login.secret_access_key.as_str())),
+        ("session_token", login.and_then(|login| login.session_token.as_deref())),
+    ];
+    entry("s3", attrs.into_iter().filter_map(|(key, value)| Some((key, value?))))
 }
 
 /// The imports as the Dockerfile frontend wants them: Go's JSON of `client.CacheOptionsEntry`.
@@ -331,6 +364,43 @@ mod tests {
             request(&unnamed, ImageStore::Graphdriver, "session-1").exporter_attrs_deprecated.get("name"),
             None
         );
+    }
+
+    #[test]
+    fn caches_of_services_are_told_where_and_as_whom() {
+        let service = GhaService {
+            url: Some("https://cache".into()),
+            url_v2: Some("https://results".into()),
+            token: "t0ken".into(),
+        };
+        let bucket = Bucket { bucket: "b".into(), region: "eu-west-1".into(), prefix: Some("p/".into()) };
+        let login = AwsLogin {
+            access_key_id: "AKIA".into(),
+            secret_access_key: "hunter2".into(),
+            session_token: None,
+        };
+        let shown = |entry: CacheOptionsEntry| {
+            let attrs: std::collections::BTreeMap<_, _> = entry.attrs.into_iter().collect();
+            format!("{}: {attrs:?}", entry.r#type)
+        };
+        let gha = CacheExport::Gha { scope: Some("api".into()), mode: CacheMode::Max, service };
+        expect_test::expect![[r#"gha: {"mode": "max", "scope": "api", "token": "t0ken", "url": "https://cache", "url_v2": "https://results", "version": "2"}"#]]
+            .assert_eq(&shown(export(&gha)));
+        let s3 = CacheImport::S3 { bucket, login: Some(login) };
+        expect_test::expect![[r#"s3: {"access_key_id": "AKIA", "bucket": "b", "prefix": "p/", "region": "eu-west-1", "secret_access_key": "hunter2"}"#]]
+            .assert_eq(&shown(import(&s3)));
+    }
+
+    #[test]
+    fn an_image_that_a_dockerfile_names_has_the_name_that_the_frontend_looks_for() {
+        for (reference, name) in [
+            ("r.io/a:1", "r.io/a:1"),
+            ("r.io/a:latest", "r.io/a"),
+            ("docker.io/library/a:latest", "a"),
+            ("docker.io/team/a:2", "team/a:2"),
+        ] {
+            assert_eq!(familiar(reference), name);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bollard_buildkit_proto::google::protobuf::Timestamp;
-use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog};
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog, VertexWarning};
 use indexmap::IndexMap;
 use regex::Regex;
 
@@ -106,7 +106,7 @@ impl Progress {
             self.log(log, report);
         }
         for warning in &message.warnings {
-            report(BuildProgress::Warning(printable(&String::from_utf8_lossy(&warning.short))));
+            report(BuildProgress::Warning(warning_text(warning)));
         }
     }
 
@@ -193,6 +193,16 @@ impl Progress {
         }
         let output = record.last_lines.iter().cloned().collect();
         Some(FailedStep { name: record.name.clone(), error: record.error.clone(), output })
+    }
+}
+
+/// BuildKit's words, behind the line that they are about.
+fn warning_text(warning: &VertexWarning) -> String {
+    let text = printable(&String::from_utf8_lossy(&warning.short));
+    let line = warning.ranges.first().and_then(|range| range.start.as_ref()).map(|start| start.line);
+    match (&warning.info, line) {
+        (Some(info), Some(line)) => format!("{}:{line}: {text}", printable(&info.filename)),
+        _ => text,
     }
 }
 

@@ -29,6 +29,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_TRIES: u32 = 3;
 
+/// Errors carry the whole Dockerfile in their headers.
+const MAX_HEADERS: u32 = 16 * 1024 * 1024;
+
 /// What goes wrong between this side and the engine, below the level of a build.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TransportError {
@@ -109,7 +112,8 @@ impl Address {
             let taken = slot.lock().ok().and_then(|mut slot| slot.take());
             async move { taken.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
         });
-        Ok(Endpoint::from_static("http://docker").connect_with_connector(connector).await?)
+        let endpoint = Endpoint::from_static("http://docker").http2_max_header_list_size(MAX_HEADERS);
+        Ok(endpoint.connect_with_connector(connector).await?)
     }
 
     /// Turns a connection into a bare byte stream, as dockerd's `/grpc` and `/session` do

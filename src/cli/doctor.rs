@@ -1,7 +1,6 @@
 //! `cachelang doctor`
 
 use std::path::Path;
-use std::sync::Arc;
 
 use indicatif::HumanBytes;
 
@@ -9,17 +8,18 @@ use super::load::{self, InputArgs, Params};
 use super::say::{print_line, say_line};
 use super::{FAILED, WRONG};
 use crate::buildkit::{Address, EngineBuilders};
-use crate::cache::defects;
+use crate::cache::{CacheServices, defects};
 use crate::diag::render::printable;
 use crate::doctor::{self, BuilderState, RegistryState};
-use crate::host::{CacheMethod, Engine, ImageStore, Registry};
+use crate::host::{CacheMethod, Engine, ImageStore, Platforms};
 use crate::load::ProcessEnvironment;
 use crate::plan::BuilderKind;
 use crate::registry::Registries;
 
 /// Looks at everything that a run would use; the exit code says whether one could start.
 pub(super) async fn doctor(args: &InputArgs) -> u8 {
-    let builders = EngineBuilders::new(Address::of_machine(&ProcessEnvironment::new()));
+    let environment = ProcessEnvironment::new();
+    let builders = EngineBuilders::new(Address::of_machine(&environment));
     if args.file.is_none() && !has_file() {
         say_line(format_args!("there is no .cachefile here: only the engine of this machine is looked at\n"));
         let state = doctor::examine_machine(&builders).await;
@@ -32,8 +32,8 @@ pub(super) async fn doctor(args: &InputArgs) -> u8 {
     };
     load::show_diagnostics(&loaded.checked, args);
     let Some(plan) = loaded.plan else { return WRONG };
-    let registry: Arc<dyn Registry> = Arc::new(Registries::new());
-    let examination = doctor::examine(&plan, &builders, &registry).await;
+    let caches = CacheServices::of_machine(&environment);
+    let examination = doctor::examine(&plan, &builders, &Registries::new(), &caches).await;
     examination.builders.iter().for_each(show_builder);
     examination.registries.iter().for_each(show_registry);
     if examination.is_healthy() {
@@ -90,7 +90,14 @@ fn show_engine(engine: &Engine) {
         BuilderKind::Buildkit => fact("buildkitd", &engine.version),
     }
     fact("image store", store(engine.store));
-    fact("platforms", if engine.platforms.is_empty() { unknown() } else { engine.platforms.join(", ") });
+    fact(
+        "platforms",
+        match &engine.platforms {
+            Platforms::Run(platforms) if platforms.is_empty() => unknown(),
+            Platforms::Run(platforms) => platforms.join(", "),
+            Platforms::Declared(platforms) => format!("{}, as the file says", platforms.join(", ")),
+        },
+    );
     let methods = |can: &dyn Fn(CacheMethod) -> bool| {
         let methods = CacheMethod::ALL.into_iter().filter(|method| can(*method));
         methods.map(|method| method.to_string()).collect::<Vec<_>>().join(", ")

@@ -9,7 +9,7 @@ use super::WRONG;
 use super::say::say_line;
 use crate::check::Program;
 use crate::diag::render::{self, printable};
-use crate::diag::{self, Code, Diagnostic, has_errors};
+use crate::diag::{self, Code, Diagnostic, Label, has_errors};
 use crate::environment::read_at_most;
 use crate::include::{self, ParsedFile};
 use crate::load::{self, ProcessEnvironment};
@@ -224,6 +224,11 @@ pub(super) fn show(sources: &SourceMap, diagnostics: &[Diagnostic], limit: Optio
     let more = format!("more about a code: cachelang explain {}", first.code);
     let more = if style.color { console::style(more).for_stderr().dim().to_string() } else { more };
     say_line(format_args!("{}\n{more}", shown.trim_end()));
+}
+
+/// The lines under a label as they stand in a message on standard error.
+pub(super) fn snippet(sources: &SourceMap, label: &Label) -> String {
+    render::snippet(sources, label, stderr_style(None))
 }
 
 fn stderr_style(limit: Option<usize>) -> render::Style {

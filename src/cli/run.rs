@@ -10,13 +10,16 @@ use super::progress;
 use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
 use crate::buildkit::{Address, EngineBuilders};
+use crate::cache::CacheServices;
+use crate::diag::Label;
 use crate::diag::render::printable;
-use crate::host::Host;
 use crate::host::commands::LocalCommands;
+use crate::host::{DockerfilePlace, Host};
 use crate::load::ProcessEnvironment;
 use crate::plan::Plan;
 use crate::registry::Registries;
 use crate::run::{Outcome, RunError};
+use crate::source::{SourceMap, Span};
 
 /// Runs the pipeline and returns the exit code.
 pub(super) async fn run(args: &RunArgs) -> u8 {
@@ -25,12 +28,14 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
         Err(code) => return code,
     };
     let progress = progress::observer(args.progress);
+    let environment = ProcessEnvironment::new();
     let host = Host::new(
-        Arc::new(EngineBuilders::new(Address::of_machine(&ProcessEnvironment::new()))),
+        Arc::new(EngineBuilders::new(Address::of_machine(&environment))),
         Arc::new(Registries::new()),
         Arc::new(LocalCommands::new()),
         progress.clone(),
-    );
+    )
+    .with_caches(CacheServices::of_machine(&environment));
     let cancelled = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancelled.clone()));
     let report = crate::run::run(&plan, &host, &cancelled).await;
@@ -104,6 +109,9 @@ fn ignores_hangup() -> bool {
 /// One failure, as the person reads it who is called at night: what failed, its last words, what to do.
 fn show_error(error: &RunError) {
     say_line(format_args!("\n{} {error}", console::style("error:").for_stderr().red().bold()));
+    if let Some(place) = error.place() {
+        show_place(place);
+    }
     if !error.output().is_empty() {
         say_line(format_args!("  its last lines:"));
         for line in error.output() {
@@ -113,4 +121,13 @@ fn show_error(error: &RunError) {
     if let Some(help) = error.help() {
         say_line(format_args!("  {} {help}", console::style("help:").for_stderr().cyan()));
     }
+}
+
+/// The instruction of a Dockerfile that failed, as `check` shows the lines of one.
+fn show_place(place: &DockerfilePlace) {
+    let mut sources = SourceMap::new();
+    let file = sources.add(place.file.as_str(), place.file.as_str(), &place.text);
+    let Some(range) = sources.file(file).lines(place.first_line, place.last_line) else { return };
+    let label = Label { span: Span::new(file, range), text: "this instruction".to_owned() };
+    say_line(format_args!("{}", load::snippet(&sources, &label).trim_end()));
 }

@@ -56,6 +56,13 @@ pub fn human(sources: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> S
     output
 }
 
+/// The lines under one label of an error that has no code, such as one of an engine.
+pub fn snippet(sources: &SourceMap, label: &Label, style: Style) -> String {
+    let mut output = String::new();
+    snippet::draw(&mut output, sources, &[label], Severity::Error, style);
+    output
+}
+
 fn one(output: &mut String, sources: &SourceMap, diagnostic: &Diagnostic, style: Style) {
     let word = severity_word(diagnostic.severity());
     let code = diagnostic.code;

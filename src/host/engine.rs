@@ -22,14 +22,24 @@ pub struct Engine {
     pub version: String,
     /// Where built images are.
     pub store: ImageStore,
-    /// What it can build for, its own platform first: `linux/amd64`. Empty when it does not say.
-    pub platforms: Vec<String>,
+    /// What it can build for.
+    pub platforms: Platforms,
     /// Of a Docker Engine, the newest version of its API: `1.45`.
     pub api: Option<String>,
     /// The version of the BuildKit inside; `None` before 0.11, which does not say.
     pub buildkit: Option<String>,
     /// Where a Docker Engine keeps its data, on its machine.
     pub data_folder: Option<PathBuf>,
+}
+
+/// The platforms of an engine: `linux/amd64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Platforms {
+    /// Those whose programs it can run, its own first. Empty when it does not say.
+    Run(Vec<String>),
+    /// Those that the `builder` item lists; nothing else is asked of it.
+    Declared(Vec<String>),
 }
 
 /// Where an engine keeps what it has built.
@@ -60,6 +70,10 @@ pub enum Feature {
     Annotations,
     /// `attest`
     Attestations,
+    /// More than one cache that is written.
+    SeveralCaches,
+    /// The second version of the cache service of GitHub Actions.
+    GhaV2,
 }
 
 /// A way to keep the cache of a build.
@@ -93,13 +107,22 @@ impl Engine {
         store: ImageStore,
     ) -> Self {
         let (address, version) = (address.into(), version.into());
-        let (platforms, api, buildkit, data_folder) = Default::default();
-        Self { address, kind, version, store, platforms, api, buildkit, data_folder }
+        let (api, buildkit, data_folder) = Default::default();
+        Self {
+            address,
+            kind,
+            version,
+            store,
+            platforms: Platforms::Run(Vec::new()),
+            api,
+            buildkit,
+            data_folder,
+        }
     }
 
     /// The same engine, with what it can build for.
     #[must_use]
-    pub fn with_platforms(mut self, platforms: Vec<String>) -> Self {
+    pub fn with_platforms(mut self, platforms: Platforms) -> Self {
         self.platforms = platforms;
         self
     }
@@ -124,6 +147,14 @@ impl Engine {
                 ImageStore::Graphdriver => false,
                 ImageStore::Containerd => true,
                 ImageStore::None => self.is_at_least(0, 11),
+            },
+            Feature::SeveralCaches => match self.kind {
+                BuilderKind::Docker => self.is_at_least(25, 0),
+                BuilderKind::Buildkit => self.is_at_least(0, 12),
+            },
+            Feature::GhaV2 => match self.kind {
+                BuilderKind::Docker => self.is_at_least(28, 0),
+                BuilderKind::Buildkit => self.is_at_least(0, 20),
             },
         }
     }
@@ -163,28 +194,38 @@ impl Engine {
     /// [`BuildError::Unsupported`] names the first setting that the engine does not know.
     pub fn check(&self, build: &Build) -> Result<(), BuildError> {
         let asked = [
-            (Feature::NamedContexts, "`contexts`", !build.contexts.is_empty()),
-            (Feature::ShmSize, "`shm_size`", build.shm_size.is_some()),
-            (Feature::Ulimits, "`ulimits`", !build.ulimits.is_empty()),
-            (Feature::MultiPlatform, "an image of several platforms", build.platforms.len() > 1),
-            (Feature::Annotations, "`annotations`", !build.annotations.is_empty()),
-            (Feature::Attestations, "`attest`", build.attest != Attest::None),
+            (Feature::NamedContexts, "`contexts`", !build.contexts.is_empty(), KNOWN_LATER),
+            (Feature::ShmSize, "`shm_size`", build.shm_size.is_some(), KNOWN_LATER),
+            (Feature::Ulimits, "`ulimits`", !build.ulimits.is_empty(), KNOWN_LATER),
+            (
+                Feature::MultiPlatform,
+                "an image of several platforms",
+                build.platforms.len() > 1,
+                "either build for one platform, or turn on the containerd image store of the engine",
+            ),
+            (Feature::Annotations, "`annotations`", !build.annotations.is_empty(), OTHER_STORE),
+            (Feature::Attestations, "`attest`", build.attest != Attest::None, OTHER_STORE),
         ];
-        match asked.into_iter().find(|(feature, _, asked)| *asked && !self.can(*feature)) {
-            Some((feature, what, _)) => Err(self.unsupported(what, works_on(feature))),
-            None => self.check_platforms(build),
+        match asked.into_iter().find(|(feature, _, asked, _)| *asked && !self.can(*feature)) {
+            Some((_, what, _, help)) => Err(self.unsupported(what, help)),
+            None => self.check_platforms(&build.platforms),
         }
     }
 
-    fn check_platforms(&self, build: &Build) -> Result<(), BuildError> {
-        let known = |platform: &&String| {
-            self.platforms.is_empty() || self.platforms.iter().any(|known| is_variant(platform, known))
+    /// What is not known of an engine is tried: an image for another platform can be built without running anything
+    /// of that platform.
+    fn check_platforms(&self, wanted: &[String]) -> Result<(), BuildError> {
+        let declared = match &self.platforms {
+            Platforms::Declared(declared) => declared,
+            Platforms::Run(_) => return Ok(()),
         };
-        match build.platforms.iter().find(|platform| !known(platform)) {
+        let is_declared = |wanted: &String| declared.iter().any(|one| is_variant(wanted, one));
+        match wanted.iter().find(|wanted| !is_declared(wanted)) {
             Some(platform) => {
-                let can = self.platforms.join(", ");
-                let help =
-                    format!("it builds for {can}; emulation (binfmt_misc) or another `builder` adds more");
+                let help = format!(
+                    "its `platforms` are {}; add this one, or choose another `builder`",
+                    declared.join(", ")
+                );
                 Err(self.unsupported(&format!("the platform {platform}"), help))
             }
             None => Ok(()),
@@ -204,20 +245,10 @@ impl Engine {
     }
 }
 
-/// Which engines have a feature, for the help of an error.
-fn works_on(feature: Feature) -> &'static str {
-    match feature {
-        Feature::NamedContexts | Feature::ShmSize | Feature::Ulimits => {
-            "Docker Engine 23.0 and later, and BuildKit 0.10 and later, know it"
-        }
-        Feature::MultiPlatform => {
-            "either build for one platform, or turn on the containerd image store of the engine"
-        }
-        Feature::Annotations | Feature::Attestations => {
-            "either turn on the containerd image store of the engine, or use a `builder` with `kind = \"buildkit\"`"
-        }
-    }
-}
+/// What would work, for the help of an error.
+const KNOWN_LATER: &str = "Docker Engine 23.0 and later, and BuildKit 0.10 and later, know it";
+const OTHER_STORE: &str =
+    "either turn on the containerd image store of the engine, or use a `builder` with `kind = \"buildkit\"`";
 
 /// `linux/arm64/v8` is what `linux/arm64` is short for.
 fn is_variant(wanted: &str, known: &str) -> bool {
@@ -294,6 +325,18 @@ mod tests {
         assert_eq!(exports(ImageStore::Graphdriver), [true, false, false, false, false]);
         assert_eq!(exports(ImageStore::Containerd), [true, true, false, true, false]);
         assert_eq!(exports(ImageStore::None), [true, true, false, true, true]);
+    }
+
+    #[test]
+    fn only_declared_platforms_are_a_limit() {
+        let wanted = ["linux/arm64".to_owned()];
+        let engine = docker("28.5.2", ImageStore::Containerd);
+        let amd64 = || vec!["linux/amd64".to_owned()];
+        assert!(engine.clone().with_platforms(Platforms::Run(amd64())).check_platforms(&wanted).is_ok());
+        let error = engine.with_platforms(Platforms::Declared(amd64())).check_platforms(&wanted);
+        let error = error.map_err(|error| error.to_string());
+        let expected = "the Docker Engine 28.5.2 (containerd image store) at unix:///x does not support the platform linux/arm64";
+        assert_eq!(error, Err(expected.to_owned()));
     }
 
     #[test]

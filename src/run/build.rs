@@ -11,6 +11,9 @@ use super::{Report, RunError};
 use crate::host::{BuildRequest, Built, Event, Feature, Logins};
 use crate::plan::{Context, Image, ImageId, RepositoryId};
 
+/// The pause before a failed build is started again.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
 /// The end of a build.
 struct Ended {
     id: ImageId,
@@ -66,14 +69,32 @@ impl Prepared<'_> {
         self.plan.image(id).needs.iter().all(|need| report.image(*need).built.is_some())
     }
 
+    /// Builds one image, again if that fails for a reason that may pass and the image has `retries`.
     async fn build_one(&self, id: ImageId, request: BuildRequest) -> Ended {
+        let image = self.plan.image(id);
+        let attempts = image.retries + 1;
+        let mut attempt = 1;
+        loop {
+            let ended = self.attempt(id, &request).await;
+            let Err(error) = &ended.result else { return ended };
+            if attempt == attempts || !error.may_pass() {
+                return ended;
+            }
+            attempt += 1;
+            let (name, cause) = (image.name.clone(), error.to_string());
+            self.host.observer.observe(&Event::BuildRetried { image: name, cause, attempt, attempts });
+            tokio::time::sleep(RETRY_DELAY).await;
+        }
+    }
+
+    async fn attempt(&self, id: ImageId, request: &BuildRequest) -> Ended {
         let image = self.plan.image(id);
         let name = || image.name.clone();
         let observer = &self.host.observer;
         observer.observe(&Event::BuildStarted { image: name() });
         let started = Instant::now();
         let progress = |progress| observer.observe(&Event::Build { image: name(), progress });
-        let build = self.builder(image).build(&request, &progress);
+        let build = self.builder(image).build(request, &progress);
         let result = match image.timeout {
             Some(limit) => match tokio::time::timeout(limit, build).await {
                 Ok(result) => result.map_err(|source| RunError::Build { image: name(), source }),
@@ -102,7 +123,12 @@ impl Prepared<'_> {
         Ok(BuildRequest {
             build: image.build.clone(),
             images: self.stand_ins(image, report)?,
-            references: self.tags(id).iter().map(|pushed| self.plan.reference(&pushed.tag)).collect(),
+            references: self
+                .tags(id)
+                .iter()
+                .map(|pushed| self.plan.reference(&pushed.tag))
+                .chain(self.own_name(id))
+                .collect(),
             push_to: repositories.into_iter().map(|id| self.plan.repository_reference(id)).collect(),
             cache_from: cache.from.clone(),
             cache_to: cache.to.clone(),
@@ -145,9 +171,8 @@ impl Prepared<'_> {
         if let Some(reference) = &built.reference {
             return Ok(format!("docker-image://{reference}"));
         }
-        let local = self.tags(needed).first().map(|tag| self.plan.reference(&tag.tag));
-        match local.filter(|_| base.builder == image.builder && self.engine(base).keeps_images()) {
-            Some(reference) => Ok(format!("docker-image://{reference}")),
+        match self.own_name(needed).filter(|_| base.builder == image.builder) {
+            Some(name) => Ok(format!("docker-image://{name}")),
             None => {
                 let what = format!("image `{}`, which is in no registry yet,", base.name);
                 let help = format!("give `{}` a tag and push it in an earlier step", base.name);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::host::{BuildError, CommandError, PushError, RegistryError};
+use crate::host::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
 
 /// A failure of a run, with what was being done.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,23 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether what failed may succeed when it is started again.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            RunError::Build { source, .. } => source.may_pass(),
+            RunError::BuildTimeout { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The instruction of the Dockerfile that it is about.
+    pub fn place(&self) -> Option<&DockerfilePlace> {
+        match self {
+            RunError::Build { source, .. } => source.place(),
+            _ => None,
+        }
+    }
+
     /// The last lines that the failed step printed.
     pub fn output(&self) -> &[String] {
         match self {
@@ -44,7 +61,14 @@ impl RunError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            RunError::Engine { source: BuildError::Unsupported { help, .. }, .. } => Some(help.clone()),
+            RunError::Engine { source: BuildError::Unsupported { help, .. }, .. }
+            | RunError::Build { source: BuildError::Unsupported { help, .. }, .. } => Some(help.clone()),
+            RunError::Engine { source: BuildError::NoCacheService, .. } => Some(
+                "`cache.gha` works in jobs of GitHub Actions: there, let the action \
+                 `crazy-max/ghaction-github-runtime` hand ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL to the step \
+                 that runs cachelang; without a `cache` block, the cache is in the registry"
+                    .to_owned(),
+            ),
             RunError::Engine { source: BuildError::Unreachable { cause, .. }, .. }
                 if cause.contains("ermission denied") =>
             {
@@ -63,6 +87,16 @@ impl RunError {
             {
                 Some(
                     "free disk space where the engine keeps its data, for example with `docker system prune`"
+                        .to_owned(),
+                )
+            }
+            // What Linux and BuildKit say of a program of another processor.
+            RunError::Build { source: BuildError::Step { output, .. }, .. }
+                if output.iter().any(|line| line.contains("exec format error")) =>
+            {
+                Some(
+                    "the engine cannot run programs of this platform: set up emulation (binfmt_misc) for it, or \
+                     build on another `builder`"
                         .to_owned(),
                 )
             }

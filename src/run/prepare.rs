@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
+use uuid::Uuid;
 
 use super::RunError;
 use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, Builder, Credentials, Engine, Host};
+use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, Platforms};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// What builds and pushes need of a plan and its host, found out once.
@@ -16,6 +17,8 @@ pub(super) struct Prepared<'a> {
     /// The images whose tags the run pushes.
     pub(super) pushed: IndexSet<ImageId>,
     pub(super) credentials: IndexMap<RepositoryId, Option<Credentials>>,
+    /// Tells the names that this run gives to images from those of another run on the same engine.
+    id: String,
     engines: IndexMap<Option<BuilderId>, (Arc<dyn Builder>, Engine)>,
     /// By image, for those that the run builds.
     caches: IndexMap<ImageId, CachePolicy>,
@@ -31,8 +34,9 @@ impl<'a> Prepared<'a> {
             Step::Build { images } | Step::Push { images } => images,
             Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
         });
+        let id = Uuid::new_v4().simple().to_string();
         let (engines, caches, credentials) = Default::default();
-        let mut prepared = Self { plan, host, pushed, credentials, engines, caches };
+        let mut prepared = Self { plan, host, pushed, credentials, id, engines, caches };
         let built = with_needs(plan, named);
         for id in &built {
             let image = plan.image(*id);
@@ -57,15 +61,54 @@ impl<'a> Prepared<'a> {
             let builder = self.host.builders.builder(item)?;
             let mut engine = builder.engine().await?;
             if let Some(item) = item.filter(|item| !item.platforms.is_empty()) {
-                engine = engine.with_platforms(item.platforms.clone());
+                engine = engine.with_platforms(Platforms::Declared(item.platforms.clone()));
             }
             self.engines.insert(image.builder, (builder, engine));
         }
         let engine = self.engine(image);
         engine.check(&image.build)?;
-        let policy = cache::policy(self.plan, &image.cache, engine)?;
+        if image.load && !engine.keeps_images() {
+            let help = "leave `load` out, and pull the image where it is needed after a `push`";
+            return Err(engine.unsupported("`load`", help));
+        }
+        self.check_needs(id, image)?;
+        let policy = cache::policy(self.plan, &image.cache, engine, &self.host.caches)?;
         self.caches.insert(id, policy);
         Ok(())
+    }
+
+    /// With `pull`, engines look for every base image in its registry, and nowhere else.
+    fn check_needs(&self, id: ImageId, image: &Image) -> Result<(), BuildError> {
+        let engine = self.engine(image);
+        if !image.build.pull || !engine.keeps_images() {
+            return Ok(());
+        }
+        let pushed = self.pushed_before(id);
+        match image.needs.iter().find(|need| !pushed.contains(*need)) {
+            Some(need) => {
+                let base = &self.plan.image(*need).name;
+                let what = format!("`pull` with a base that it has built itself, here `{base}`");
+                let help = format!("push `{base}` in an earlier step, or leave `pull` out");
+                Err(engine.unsupported(&what, help))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The images that are in their registries when `id` is built.
+    fn pushed_before(&self, id: ImageId) -> IndexSet<ImageId> {
+        let mut pushed = IndexSet::new();
+        let steps = self.plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
+        for step in steps {
+            let (Step::Build { images } | Step::Push { images }) = step else { continue };
+            if with_needs(self.plan, images.iter().copied().collect()).contains(&id) {
+                break;
+            }
+            if matches!(step, Step::Push { .. }) {
+                pushed.extend(images.iter().copied());
+            }
+        }
+        pushed
     }
 
     async fn prepare_repository(&mut self, image: &Image, id: RepositoryId) -> Result<(), RunError> {
@@ -100,6 +143,17 @@ impl<'a> Prepared<'a> {
         self.caches.get(&id).expect("every image that is built has a policy")
     }
 
+    /// The images of a step whose `when` holds.
+    pub(super) fn selected(&self, images: &[ImageId]) -> Vec<ImageId> {
+        let (selected, skipped): (Vec<_>, Vec<_>) = images.iter().partition(|id| self.plan.image(**id).when);
+        for id in skipped {
+            let image = self.plan.image(id).name.clone();
+            let reason = "its `when` does not hold".to_owned();
+            self.host.observer.observe(&Event::ImageSkipped { image, reason });
+        }
+        selected
+    }
+
     /// Whether the image goes to its repositories: its tags are pushed or, since its engine keeps no images, another
     /// build finds it only there.
     pub(super) fn is_sent(&self, id: ImageId) -> bool {
@@ -109,6 +163,27 @@ impl<'a> Prepared<'a> {
     /// Whether another image that is built needs it.
     pub(super) fn is_needed(&self, id: ImageId) -> bool {
         self.caches.keys().any(|other| self.plan.image(*other).needs.contains(&id))
+    }
+
+    /// A name that only this run uses, by which the engine finds an image that another image needs: it may be in no
+    /// registry yet. Engines with the containerd image store ask the registry first, so it names one that answers
+    /// at once, and never with an image. `None` if nothing looks for it there.
+    pub(super) fn own_name(&self, id: ImageId) -> Option<String> {
+        let image = self.plan.image(id);
+        let engine = self.engine(image);
+        let is_found = self.is_needed(id) && engine.keeps_images() && engine.can(Feature::NamedContexts);
+        let name: String = image.name.chars().filter(|one| one.is_ascii_alphanumeric()).collect();
+        let (name, number) = (name.to_ascii_lowercase(), id.0);
+        is_found.then(|| format!("127.0.0.1:1/cachelang/{name}-{number}:{}", self.id))
+    }
+
+    /// Takes the names of [`Prepared::own_name`] away again.
+    pub(super) async fn forget_own_names(&self) {
+        for id in self.caches.keys() {
+            if let Some(name) = self.own_name(*id) {
+                self.builder(self.plan.image(*id)).forget(&name).await;
+            }
+        }
     }
 
     /// The tags of an image in push order, its cache tag included where the image itself is the cache.
@@ -124,10 +199,10 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// The images that the selected waves' steps name, in the order of the file.
+/// The images that the selected waves' steps name and whose own `when` holds, in the order of the file.
 fn images_of(plan: &Plan, operands: impl Fn(&Step) -> &[ImageId]) -> IndexSet<ImageId> {
     let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    steps.flat_map(operands).copied().collect()
+    steps.flat_map(operands).copied().filter(|id| plan.image(*id).when).collect()
 }
 
 /// The images with all that they need, what is needed first.

@@ -1,9 +1,6 @@
 //! What a plan can say but this version cannot run. It is refused before anything is built, never left out.
 
-use crate::plan::{
-    Attest, Build, Cache, CacheSource, CacheTarget, Command, Context, EnvValue, Image, Plan, RegistryKind,
-    Repository, Step, WaveBody,
-};
+use crate::plan::{Command, EnvValue, Image, Plan, RegistryKind, Repository, Step, WaveBody};
 
 /// The first thing in the plan that this version does not run, in words.
 pub(super) fn missing(plan: &Plan) -> Option<String> {
@@ -34,14 +31,11 @@ pub(super) fn step(step: &Step) -> Option<String> {
 
 fn image(plan: &Plan, image: &Image) -> Option<String> {
     let name = &image.name;
-    let settings = settings(&image.build)
-        .or_else(|| image.builder.map(|_| "builder"))
-        .or_else(|| image.load.then_some("load"))
-        .or_else(|| (image.retries > 0).then_some("retries"))
-        .or_else(|| (!image.when).then_some("when"))
-        .or_else(|| cache(&image.cache));
-    if let Some(setting) = settings {
-        return Some(format!("`{setting}` of image `{name}`"));
+    if !image.build.secrets.is_empty() {
+        return Some(format!("`secrets` of image `{name}`"));
+    }
+    if !image.build.ssh.is_empty() {
+        return Some(format!("`ssh` of image `{name}`"));
     }
     let tags = image.tags.iter().map(|tag| tag.tag.repository);
     tags.chain(image.cache.repositories()).find_map(|id| repository(plan, plan.repository(id)))
@@ -72,37 +66,4 @@ fn repository(plan: &Plan, repository: &Repository) -> Option<String> {
     ];
     let (setting, _) = given.into_iter().find(|(_, given)| *given)?;
     Some(format!("`{setting}` of repository `{}`", repository.item))
-}
-
-fn settings(build: &Build) -> Option<&'static str> {
-    let given = [
-        ("context", !matches!(build.context, Context::Folder(_))),
-        ("dockerfile_inline", build.dockerfile_inline.is_some()),
-        ("annotations", !build.annotations.is_empty()),
-        ("secrets", !build.secrets.is_empty()),
-        ("ssh", !build.ssh.is_empty()),
-        ("contexts", !build.contexts.is_empty()),
-        ("shm_size", build.shm_size.is_some()),
-        ("ulimits", !build.ulimits.is_empty()),
-        ("no_cache_stages", !build.no_cache_stages.is_empty()),
-        ("attest", build.attest != Attest::None),
-    ];
-    given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
-}
-
-fn cache(cache: &Cache) -> Option<&'static str> {
-    let Cache::Explicit { from, to } = cache else { return None };
-    let source = |source: &CacheSource| match source {
-        CacheSource::Registry(_) => None,
-        CacheSource::Local(_) => Some("cache.local"),
-        CacheSource::Gha { .. } => Some("cache.gha"),
-        CacheSource::S3(_) => Some("cache.s3"),
-    };
-    let target = |target: &CacheTarget| match target {
-        CacheTarget::Inline | CacheTarget::Registry { .. } => None,
-        CacheTarget::Local { .. } => Some("cache.local"),
-        CacheTarget::Gha { .. } => Some("cache.gha"),
-        CacheTarget::S3 { .. } => Some("cache.s3"),
-    };
-    from.iter().find_map(source).or_else(|| to.iter().find_map(target))
 }

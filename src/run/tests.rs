@@ -134,6 +134,10 @@ impl Builder for Script {
             vec!["sha256:aaaa1".into(), "sha256:bbbb1".into()],
         ))
     }
+
+    async fn forget(&self, reference: &str) {
+        self.call(format!("forget {reference}"));
+    }
 }
 
 #[async_trait]

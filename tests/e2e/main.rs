@@ -11,12 +11,16 @@
 
 mod harness;
 
+mod attributes;
+mod builders;
+mod cancel;
 mod context;
 mod credentials;
 mod disk;
 mod ecr;
 mod engine;
 mod engine_shared;
+mod errors;
 mod failures;
 mod interrupt;
 mod lambda;

@@ -46,6 +46,10 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("  {image}: built in {}, {cached} of {all} steps cached", seconds(*elapsed))
         }
         Event::BuildFailed { image, elapsed } => format!("  {image}: failed after {}", seconds(*elapsed)),
+        Event::BuildRetried { image, cause, attempt, attempts } => {
+            format!("  {image}: {cause}; building again, attempt {attempt} of {attempts}")
+        }
+        Event::ImageSkipped { image, reason } => format!("  {image}: skipped, {reason}"),
         Event::PushStarted { image, reference } => format!("  {image}: pushing {reference}"),
         Event::PushFinished { image, reference, bytes, elapsed, .. } => {
             format!("  {image}: pushed {reference} in {}, sent {}", seconds(*elapsed), HumanBytes(*bytes))

@@ -6,9 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::http::{self, Response};
 use super::part;
 
-/// Images, and the caches that engines with containerd's image store write.
-const MANIFESTS: &str =
-    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
+/// Images, those of several platforms, and the caches that engines with containerd's image store write.
+const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json";
 
 pub struct Registry {
     pub host: String,
@@ -42,9 +43,14 @@ impl Registry {
         }
     }
 
+    /// What a tag names.
+    pub fn manifest(&self, repository: &str, tag: &str) -> serde_json::Value {
+        self.get(&format!("/v2/{repository}/manifests/{tag}")).json()
+    }
+
     /// The layers of a tag, from the base up: digests and sizes.
     pub fn layers(&self, repository: &str, tag: &str) -> Vec<(String, u64)> {
-        let manifest = self.get(&format!("/v2/{repository}/manifests/{tag}")).json();
+        let manifest = self.manifest(repository, tag);
         let layers = manifest["layers"].as_array().expect("a manifest has layers");
         let digest = |layer: &serde_json::Value| layer["digest"].as_str().expect("a digest").to_owned();
         layers.iter().map(|layer| (digest(layer), layer["size"].as_u64().expect("a size"))).collect()
