@@ -11,16 +11,21 @@ const HELP: &str =
 /// The base image needs some 50 MiB of the disk.
 const FREE: u64 = 85 * 1024 * 1024;
 
+/// What containerd's image store holds of the base image after a failed build, until it next collects its garbage.
+/// The next build uses it.
+const KEPT: u64 = 45 * 1024 * 1024;
+
 /// The engine with a disk of 96 MiB, emptied before and after.
 struct SmallEngine(Engine);
 
 impl SmallEngine {
-    fn take() -> Self {
+    fn take(parts: &Parts) -> Self {
+        let free = if parts.engine_is("containerd") { FREE - KEPT } else { FREE };
         let engine = Engine::at(&part("CACHELANG_E2E_ENGINE_SMALL"));
         // What a failed build held is given back only a moment after its end.
         eventually("the small disk is free again", || {
             engine.empty();
-            (engine.free_bytes() > FREE).then_some(())
+            (engine.free_bytes() > free).then_some(())
         });
         Self(engine)
     }
@@ -43,8 +48,8 @@ impl Drop for SmallEngine {
 
 #[test]
 fn a_step_that_fills_the_disk_is_named_with_its_output() {
-    let _parts = Parts::take();
-    let engine = SmallEngine::take();
+    let parts = Parts::take();
+    let engine = SmallEngine::take(&parts);
     let project = Project::with_steps(BUILD_ONLY, "RUN dd if=/dev/zero of=/filling bs=1M count=200");
     let run = engine.is_filled_by(&project);
     let step = "[2/2] RUN dd if=/dev/zero of=/filling bs=1M count=200";
@@ -54,9 +59,11 @@ fn a_step_that_fills_the_disk_is_named_with_its_output() {
 
 #[test]
 fn a_context_that_fills_the_disk_is_named() {
-    let _parts = Parts::take();
-    let engine = SmallEngine::take();
-    let project = Project::with_steps(BUILD_ONLY, "COPY big /");
+    let parts = Parts::take();
+    let engine = SmallEngine::take(&parts);
+    let project = Project::new(BUILD_ONLY);
+    // Without a base image: it would fill the disk at the same time.
+    project.file("Dockerfile", "ARG BASE\nFROM scratch\nCOPY big /\n");
     let file = File::create(project.path("big")).expect("files can be made");
     file.set_len(200 << 20).expect("files can have holes");
     let run = engine.is_filled_by(&project);

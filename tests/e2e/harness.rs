@@ -1,10 +1,14 @@
 //! What the tests share: the parts, project folders, and runs of the program in them.
 
+pub mod certificates;
 pub mod docker;
 pub mod http;
 pub mod processes;
+pub mod proxy;
 pub mod registry;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,6 +60,30 @@ impl Parts {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let registry = Registry::at(&part("CACHELANG_E2E_REGISTRY"));
         Self { engine: Engine::at(&part("CACHELANG_E2E_ENGINE")), registry, _alone: alone }
+    }
+}
+
+impl Parts {
+    /// Whether the engine's name has all these words: `26`, `containerd` or `26 containerd`.
+    pub fn engine_is(&self, words: &str) -> bool {
+        let name = part("CACHELANG_E2E_ENGINE_NAME");
+        let has =
+            |word: &str| name.split(' ').any(|found| found == word || found.starts_with(&format!("{word}.")));
+        words.split(' ').all(has)
+    }
+
+    /// Whether the engine is one of those that a test does not fit: the test has to end then, and `tests/run`
+    /// lists it with the reason.
+    #[must_use]
+    pub fn skip_on(&self, words: &str, reason: &str) -> bool {
+        let skipped = self.engine_is(words);
+        if skipped {
+            let thread = std::thread::current();
+            let line = format!("{}: {reason}\n", thread.name().expect("the test runner names its threads"));
+            let file = File::options().create(true).append(true).open(part("CACHELANG_E2E_SKIPPED"));
+            file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the line can be written");
+        }
+        skipped
     }
 }
 

@@ -26,6 +26,16 @@ fn deploy(project: &Project, commit: &str) -> Cachelang {
     command.env("REGISTRY_HOST", part("CACHELANG_E2E_REGISTRY")).env("BASE_IMAGE", part("CACHELANG_E2E_BASE"))
 }
 
+/// The tags of a deploy in the order in which they are written. With containerd's image store the cache is written
+/// by the build; otherwise it is the image itself, pushed with the moving tags.
+fn tags_in_order(parts: &Parts, commit: &'static str) -> [&'static str; 3] {
+    if parts.engine_is("containerd") {
+        ["cache-lambda", commit, "latest"]
+    } else {
+        [commit, "cache-lambda", "latest"]
+    }
+}
+
 fn deployed(parts: &Parts, project: &Project, digest: &str) -> String {
     format!("deployed {}/{}@{digest}", parts.registry.host, project.repository)
 }
@@ -44,9 +54,10 @@ fn the_first_deploy_pushes_both_tags_and_hands_the_digest_on() {
 
     let digest = parts.registry.digest(&project.repository, "1111111").expect("the commit's tag is there");
     assert_eq!(parts.registry.digest(&project.repository, "latest").as_deref(), Some(digest.as_str()));
-    assert_eq!(parts.registry.digest(&project.repository, "cache-lambda").as_deref(), Some(digest.as_str()));
+    let cache = parts.registry.digest(&project.repository, "cache-lambda").expect("the cache is there");
+    assert_eq!(cache == digest, !parts.engine_is("containerd"), "{cache}, {digest}");
     assert_eq!(parts.registry.tags(&project.repository), ["1111111", "cache-lambda", "latest"]);
-    assert_eq!(log.tags_pushed(&project.repository), ["1111111", "cache-lambda", "latest"]);
+    assert_eq!(log.tags_pushed(&project.repository), tags_in_order(&parts, "1111111"));
 
     assert_eq!(run.stdout.lines().next(), Some(deployed(&parts, &project, &digest).as_str()));
     assert_eq!(columns(&run), ["image", "cached", "build", "push", "sent", "digest"]);
@@ -83,7 +94,9 @@ fn a_deploy_on_a_new_machine_sends_only_the_changed_source() {
     let (old_source, old_dependencies) = first.split_last().expect("the image has layers");
     assert_eq!(dependencies, old_dependencies);
     assert_ne!(source, old_source);
-    assert_eq!(run.cell("lambda", "sent"), format!("{} B", source.1));
+    // Where the build writes the cache, it has sent the layer already.
+    let sent = if parts.engine_is("containerd") { 0 } else { source.1 };
+    assert_eq!(run.cell("lambda", "sent"), format!("{sent} B"));
 
     // The step that runs needs the file system below it, so an engine that keeps unpacked layers loads each of
     // them once. The old source is needed by nothing.
@@ -108,7 +121,12 @@ fn a_deploy_on_the_same_machine_sends_nothing_if_nothing_changed() {
 
     assert_eq!(run.cell("lambda", "cached"), "3 of 3");
     assert_eq!(run.cell("lambda", "sent"), "0 B");
-    assert_eq!(log.blobs_downloaded(), []);
-    assert_eq!(log.tags_pushed(&project.repository), ["2222222", "cache-lambda", "latest"]);
+    let downloaded = log.blobs_downloaded();
+    let layers = parts.registry.layers(&project.repository, "2222222");
+    assert!(!layers.iter().any(|layer| downloaded.contains(layer)), "{layers:?} in {downloaded:?}");
+    // containerd's image store does not write a tag that names the same image already.
+    let all = tags_in_order(&parts, "2222222");
+    let written = if parts.engine_is("containerd") { &["2222222"][..] } else { &all };
+    assert_eq!(log.tags_pushed(&project.repository), written);
     assert!(parts.registry.digest(&project.repository, "1111111").is_some());
 }

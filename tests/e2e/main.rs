@@ -22,3 +22,4 @@ mod interrupt;
 mod lambda;
 mod mistakes;
 mod progress;
+mod remote;

@@ -6,9 +6,11 @@
 # To be sourced by a bash script with `set -euo pipefail`.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-CACHE=$ROOT/target/engine # what may be kept between runs: the base image, the ECR emulator
+CACHE=$ROOT/target/engine # what may be kept between runs: the base image, the ECR emulator, the trees
 STATE=                    # what may not; set by state_open
 ENGINE_SOCK=              # the socket of the engine that engine_start started
+# The engines that engine_start knows.
+ENGINES=(default 26-graphdriver 26-containerd 28-graphdriver 28-containerd)
 SUDO=()
 [[ $EUID == 0 ]] || SUDO=(sudo)
 
@@ -89,7 +91,7 @@ state_open() {
   STATE=$(mktemp -d "$parent/cachelang.XXXXXX")
   chmod 755 "$STATE"
   echo $$ >"$STATE/owner"
-  mkdir "$STATE/pids" "$STATE/tmp"
+  mkdir "$STATE/pids" "$STATE/engines" "$STATE/tmp"
   trap 'state_close "$STATE"' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
@@ -98,26 +100,16 @@ state_open() {
 
 # Stops and removes all that state_open's caller started. Runs on every exit.
 state_close() { # DIR
-  local dir=$1 file pid
+  local dir=$1 file
   trap '' HUP INT TERM # a second Ctrl-C must not leave half of it behind
+  for file in "$dir"/engines/*/; do
+    [[ ! -d $file ]] || engine_stop "${file%/}"
+  done
   for file in "$dir"/pids/*; do
     [[ ! -s $file ]] || stop_pid "$dir" "$(<"$file")"
   done
-  # dockerd killed hard leaves its containerd and its mounts behind.
-  if [[ -e $dir/bridge ]]; then
-    for file in "$dir"/exec "$dir"/small/exec; do
-      pid=$("${SUDO[@]}" cat "$file/containerd/containerd.pid" 2>/dev/null || true)
-      [[ -z $pid ]] || stop_pid "$dir" "$pid"
-    done
-    awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
-      while read -r file; do "${SUDO[@]}" umount -l "$file" || true; done
-    "${SUDO[@]}" ip link delete "$(<"$dir/bridge")" 2>/dev/null || true
-  fi
-  if [[ -d $dir/data ]]; then
-    "${SUDO[@]}" rm -rf --one-file-system "$dir"
-  else
-    rm -rf --one-file-system "$dir"
-  fi
+  [[ ! -s $dir/bridge ]] || "${SUDO[@]}" ip link delete "$(<"$dir/bridge")" 2>/dev/null || true
+  rm -rf --one-file-system "$dir"
 }
 
 # Ends a process, but only one that really is of this state: process ids are used again.
@@ -171,50 +163,83 @@ bridge_up() {
   die "no free network for the engine's bridge"
 }
 
-# Starts a Docker Engine that shares nothing with another one on this machine. It sets no
-# packet filter: a second engine would flush the chains of the first, and nothing in our
-# containers needs the network.
-engine_start() {
-  need dockerd=docker.io ip=iproute2 curl=curl
-  bridge_up
-  mkdir "$STATE/data"
-  echo '{}' >"$STATE/daemon.json" # instead of the user's /etc/docker/daemon.json
-  "${SUDO[@]}" setsid dockerd --config-file "$STATE/daemon.json" \
-    --host "unix://$STATE/engine.sock" --group "$(id -g)" \
-    --data-root "$STATE/data" --exec-root "$STATE/exec" --pidfile "$STATE/pids/engine" \
-    --containerd-namespace cachelang --containerd-plugins-namespace cachelang-plugins \
-    --bridge "$(<"$STATE/bridge")" --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
-    </dev/null >"$STATE/engine.log" 2>&1 &
-  ENGINE_SOCK=$STATE/engine.sock
-  wait_for "Docker Engine" $! "$STATE/engine.log" engine_api GET /_ping || exit 1
+# Starts a Docker Engine; its socket is in ENGINE_SOCK then. `default` is that of this distribution.
+engine_start() { # ENGINE
+  need ip=iproute2
+  [[ -s $STATE/bridge ]] || bridge_up
+  mkdir -p "$STATE/engines/main/data"
+  dockerd_start main "$1" "$(<"$STATE/bridge")"
+  ENGINE_SOCK=$STATE/engines/main/engine.sock
 }
 
-# Starts a second engine, with a disk of a given size: in memory. It has no network at all, so
+# Starts the same engine beside it, with a disk of a given size: in memory. It has no network at all, so
 # what it builds has `network = "none"`. Its socket is in SMALL_SOCK.
-engine_small_start() { # SIZE
-  local dir=$STATE/small
-  mkdir "$dir" "$dir/data"
-  "${SUDO[@]}" mount -t tmpfs -o "size=$1,mode=755" cachelang-small "$dir/data"
-  "${SUDO[@]}" setsid dockerd --config-file "$STATE/daemon.json" \
-    --host "unix://$dir/engine.sock" --group "$(id -g)" \
-    --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$STATE/pids/small" \
-    --containerd-namespace cachelang-small --containerd-plugins-namespace cachelang-small-plugins \
-    --bridge none --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
-    </dev/null >"$dir/engine.log" 2>&1 &
+engine_small_start() { # ENGINE SIZE
+  local dir=$STATE/engines/small
+  mkdir -p "$dir/data"
+  "${SUDO[@]}" mount -t tmpfs -o "size=$2,mode=755" cachelang-small "$dir/data"
+  dockerd_start small "$1" none
+  # shellcheck disable=SC2034 # read by the scripts
   SMALL_SOCK=$dir/engine.sock
-  wait_for "engine with a small disk" $! "$dir/engine.log" \
-    http --unix-socket "$SMALL_SOCK" http://localhost/_ping || exit 1
+}
+
+# Starts dockerd on $STATE/engines/NAME/data. It shares nothing with another engine on this machine, and
+# sets no packet filter: a second engine would flush the chains of the first, and nothing in our containers
+# needs the network.
+dockerd_start() { # NAME ENGINE BRIDGE
+  local dir=$STATE/engines/$1 config='{}' inside=()
+  case $2 in
+    default) need dockerd=docker.io ;;
+    26-*) tree_make trixie ;;
+    28-*) tree_make forky ;;
+    *) die "there is no engine named $2; the engines are: ${ENGINES[*]}" ;;
+  esac
+  if [[ $2 != default ]]; then
+    inside=(unshare --mount --propagation private "$ROOT/tests/engine/in-tree" "$TREE" "$dir")
+    config='{"features":{"containerd-snapshotter":false}}'
+    [[ $2 != *-containerd ]] || config=${config/false/true}
+  fi
+  echo "$config" >"$dir/daemon.json" # instead of the user's /etc/docker/daemon.json
+  "${SUDO[@]}" setsid "${inside[@]}" dockerd --config-file "$dir/daemon.json" \
+    --host "unix://$dir/engine.sock" --group "$(id -g)" \
+    --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" \
+    --containerd-namespace "cachelang-$1" --containerd-plugins-namespace "cachelang-$1-plugins" \
+    --bridge "$3" --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
+    </dev/null >"$dir/log" 2>&1 &
+  echo $! >"$dir/starter"
+  wait_for "Docker Engine" $! "$dir/log" http --unix-socket "$dir/engine.sock" http://localhost/_ping || exit 1
+}
+
+# Stops an engine and removes all that it had.
+engine_stop() { # DIR
+  local dir=$1 file pid
+  # dockerd killed hard leaves its containerd and its mounts behind; killed early, it has no pid yet.
+  for file in pid starter exec/containerd/containerd.pid; do
+    pid=$("${SUDO[@]}" cat "$dir/$file" 2>/dev/null || true)
+    [[ -z $pid ]] || stop_pid "$dir" "$pid"
+  done
+  awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
+    while read -r file; do "${SUDO[@]}" umount -l "$file" || true; done
+  "${SUDO[@]}" rm -rf --one-file-system "$dir"
 }
 
 engine_api() { # METHOD PATH [CURL-OPTION…]
   http --unix-socket "$ENGINE_SOCK" --request "$1" "http://localhost$2" "${@:3}"
 }
 
+# Its version and its image store, as it says them: `26.1.5 containerd`.
+engine_name() {
+  local version store=graphdriver
+  version=$(engine_api GET /version | grep -oE '"Version":"[0-9.]+' | head -n 1)
+  [[ $(engine_api GET /info) != *io.containerd.snapshotter.v1* ]] || store=containerd
+  echo "${version##*\"} $store"
+}
+
 # What `docker system prune -af` and `docker builder prune -af` do. Only ever for the engine of
 # this run: the data-root that the engine itself names has to be ours.
 engine_empty() {
-  if [[ -z $STATE || $ENGINE_SOCK != "$STATE/engine.sock" ]] ||
-    [[ $(engine_api GET /info) != *"\"DockerRootDir\":\"$STATE/data\""* ]]; then
+  if [[ -z $STATE || $ENGINE_SOCK != "$STATE/engines/main/engine.sock" ]] ||
+    [[ $(engine_api GET /info) != *"\"DockerRootDir\":\"$STATE/engines/main/data\""* ]]; then
     die "refusing to empty an engine that this script did not start"
   fi
   engine_api POST /containers/prune >/dev/null

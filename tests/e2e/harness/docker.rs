@@ -19,6 +19,10 @@ impl Engine {
         format!("unix://{}", self.socket)
     }
 
+    pub fn socket(&self) -> &str {
+        &self.socket
+    }
+
     fn ask(&self, method: &str, path: &str) -> Response {
         let answer = http::over_socket(&self.socket, method, path);
         assert!(answer.status < 300, "{method} {path}: {answer:?}");

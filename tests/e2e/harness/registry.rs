@@ -6,6 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::http::{self, Response};
 use super::part;
 
+/// Images, and the caches that engines with containerd's image store write.
+const MANIFESTS: &str =
+    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
+
 pub struct Registry {
     pub host: String,
     authorization: Option<String>,
@@ -22,7 +26,7 @@ impl Registry {
     }
 
     fn get(&self, path: &str) -> Response {
-        let accept = ("Accept", "application/vnd.docker.distribution.manifest.v2+json");
+        let accept = ("Accept", MANIFESTS);
         let authorization = self.authorization.as_deref().map(|value| ("Authorization", value));
         let headers: Vec<_> = std::iter::once(accept).chain(authorization).collect();
         http::over_tcp(&self.host, "GET", path, &headers, "")
