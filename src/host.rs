@@ -3,8 +3,10 @@
 //! [`crate::run::run`] works through a plan and reaches the outside only through these traits. [`crate::buildkit`],
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
+pub(crate) mod agents;
 pub mod commands;
 mod engine;
+pub(crate) mod secrets;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -84,6 +86,8 @@ pub struct BuildRequest {
     pub push_to: Vec<String>,
     pub cache_from: Vec<CacheImport>,
     pub cache_to: Vec<CacheExport>,
+    /// The sockets of SSH agents, by the id under which `RUN --mount=type=ssh` asks for them.
+    pub agents: IndexMap<String, PathBuf>,
     /// For base images and caches.
     pub logins: Logins,
 }
@@ -420,6 +424,9 @@ pub enum BuildError {
         /// What would work.
         help: String,
     },
+    /// An entry of `ssh` that leads to no agent.
+    #[error("the SSH agent `{id}` cannot be used: {cause}")]
+    Agent { id: String, cause: String, help: String },
     #[error("{0}")]
     Address(String),
     /// The Dockerfile is wrong.

@@ -44,7 +44,10 @@ impl RunError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            RunError::Engine { source: BuildError::Unsupported { help, .. }, .. } => Some(help.clone()),
+            RunError::Engine {
+                source: BuildError::Unsupported { help, .. } | BuildError::Agent { help, .. },
+                ..
+            } => Some(help.clone()),
             RunError::Engine { source: BuildError::Unreachable { cause, .. }, .. }
                 if cause.contains("ermission denied") =>
             {

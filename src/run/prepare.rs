@@ -1,12 +1,13 @@
 //! What is found out before anything is built: that engines and registries can be used, and can do what is asked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::RunError;
 use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, Builder, Credentials, Engine, Host};
+use crate::host::{BuildError, Builder, Credentials, Engine, Host, agents};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// What builds and pushes need of a plan and its host, found out once.
@@ -19,6 +20,7 @@ pub(super) struct Prepared<'a> {
     engines: IndexMap<Option<BuilderId>, (Arc<dyn Builder>, Engine)>,
     /// By image, for those that the run builds.
     caches: IndexMap<ImageId, CachePolicy>,
+    agents: IndexMap<ImageId, IndexMap<String, PathBuf>>,
 }
 
 impl<'a> Prepared<'a> {
@@ -31,8 +33,8 @@ impl<'a> Prepared<'a> {
             Step::Build { images } | Step::Push { images } => images,
             Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
         });
-        let (engines, caches, credentials) = Default::default();
-        let mut prepared = Self { plan, host, pushed, credentials, engines, caches };
+        let (engines, caches, credentials, agents) = Default::default();
+        let mut prepared = Self { plan, host, pushed, credentials, engines, caches, agents };
         let built = with_needs(plan, named);
         for id in &built {
             let image = plan.image(*id);
@@ -63,8 +65,10 @@ impl<'a> Prepared<'a> {
         }
         let engine = self.engine(image);
         engine.check(&image.build)?;
+        let agents = agents::agents(&image.build.ssh, &self.plan.folder)?;
         let policy = cache::policy(self.plan, &image.cache, engine)?;
         self.caches.insert(id, policy);
+        self.agents.insert(id, agents);
         Ok(())
     }
 
@@ -98,6 +102,10 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn cache(&self, id: ImageId) -> &CachePolicy {
         self.caches.get(&id).expect("every image that is built has a policy")
+    }
+
+    pub(super) fn agents(&self, id: ImageId) -> &IndexMap<String, PathBuf> {
+        self.agents.get(&id).expect("the agents of every image that is built were looked for")
     }
 
     /// Whether the image goes to its repositories: its tags are pushed or, since its engine keeps no images, another

@@ -63,8 +63,6 @@ fn settings(build: &Build) -> Option<&'static str> {
         ("context", !matches!(build.context, Context::Folder(_))),
         ("dockerfile_inline", build.dockerfile_inline.is_some()),
         ("annotations", !build.annotations.is_empty()),
-        ("secrets", !build.secrets.is_empty()),
-        ("ssh", !build.ssh.is_empty()),
         ("contexts", !build.contexts.is_empty()),
         ("shm_size", build.shm_size.is_some()),
         ("ulimits", !build.ulimits.is_empty()),
