@@ -1,8 +1,8 @@
 //! The BuildKit client: builds images in a Docker Engine by speaking BuildKit's own protocol.
 //!
 //! A build is one `Solve` call on the Control API with a `Status` stream beside it. The engine calls back into a
-//! session that this side serves: it reads the build context by [`filesync`] and asks for registry credentials by
-//! [`auth`]. [`transport`] opens the connection, [`session`] lets the engine call back through it, [`solve`] says
+//! session that this side serves: it reads the build context by [`filesync`], asks for registry credentials by
+//! [`auth`] and for [`secrets`], and reaches an SSH agent by [`ssh_agent`]. [`transport`] opens the connection, [`session`] lets the engine call back through it, [`solve`] says
 //! what to build, [`status`] follows it, [`push`] sends the result to a registry, and [`engine`] puts them together.
 
 mod address;
@@ -15,8 +15,10 @@ mod failure;
 pub mod filesync;
 mod patterns;
 mod push;
+mod secrets;
 mod session;
 mod solve;
+mod ssh_agent;
 mod status;
 mod transport;
 mod walk;

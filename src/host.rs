@@ -3,8 +3,10 @@
 //! [`crate::run::run`] works through a plan and reaches the outside only through these traits. [`crate::buildkit`],
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
+pub(crate) mod agents;
 pub mod commands;
 mod engine;
+pub(crate) mod secrets;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -96,6 +98,8 @@ pub struct BuildRequest {
     pub push_to: Vec<String>,
     pub cache_from: Vec<CacheImport>,
     pub cache_to: Vec<CacheExport>,
+    /// The sockets of SSH agents, by the id under which `RUN --mount=type=ssh` asks for them.
+    pub agents: IndexMap<String, PathBuf>,
     /// For base images and caches.
     pub logins: Logins,
 }
@@ -495,6 +499,9 @@ pub enum BuildError {
     },
     #[error("this machine does not say where the cache service of GitHub Actions is")]
     NoCacheService,
+    /// An entry of `ssh` that leads to no agent.
+    #[error("the SSH agent `{id}` cannot be used: {cause}")]
+    Agent { id: String, cause: String, help: String },
     #[error("{0}")]
     Address(String),
     /// The Dockerfile is wrong.
@@ -517,6 +524,7 @@ impl BuildError {
             | BuildError::Context(_)
             | BuildError::Unsupported { .. }
             | BuildError::NoCacheService
+            | BuildError::Agent { .. }
             | BuildError::Address(_)
             | BuildError::Dockerfile { .. } => false,
         }

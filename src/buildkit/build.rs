@@ -11,8 +11,10 @@ use tonic::transport::Channel;
 use super::auth::AuthService;
 use super::failure::build_error;
 use super::filesync::{FileSync, LocalDirs};
-use super::session::Session;
+use super::secrets::SecretsService;
+use super::session::{Notices, Services, Session};
 use super::solve;
+use super::ssh_agent::SshService;
 use super::status::Progress;
 use crate::host::{BuildError, BuildProgress, BuildRequest, Built, ImageStore};
 use crate::plan::{Build, Context};
@@ -29,13 +31,35 @@ pub(super) async fn build(
     request: &BuildRequest,
     report: &(dyn Fn(BuildProgress) + Send + Sync),
 ) -> Result<Built, BuildError> {
-    let auth = AuthService::new(request.logins.clone());
-    let session = Session::open(channel.clone(), FileSync::new(local_dirs(&request.build)), auth);
+    let (notices, mut noticed) = Notices::new();
+    let mut session = Session::open(channel.clone(), services(request, notices));
     let mut progress = Progress::default();
     let solve = solve::request(request, store, session.id());
-    match follow_solve(channel, solve, &mut progress, report).await {
+    let warn = async {
+        while let Some(notice) = noticed.recv().await {
+            report(BuildProgress::Warning(notice));
+        }
+        // The services are gone, as the session is.
+        std::future::pending().await
+    };
+    let solved = tokio::select! {
+        solved = follow_solve(channel, solve, &mut progress, report) => solved,
+        lost = session.lost() => Err(lost),
+        never = warn => never,
+    };
+    match solved {
         Ok(image) => Ok(Built::new(image, progress.built_steps())),
         Err(status) => Err(build_error(&status, &mut progress)),
+    }
+}
+
+/// What a build may ask of this machine.
+fn services(request: &BuildRequest, notices: Notices) -> Services {
+    Services {
+        auth: AuthService::new(request.logins.clone()),
+        filesync: FileSync::new(local_dirs(&request.build)),
+        secrets: SecretsService::new(request.build.secrets.clone(), notices),
+        ssh: SshService::new(request.agents.clone()),
     }
 }
 

@@ -37,10 +37,11 @@ fn plain_words(message: &str) -> &str {
         "failed to solve with frontend gateway.v0: ",
         "failed to create LLB definition: ",
         "failed to compute cache key: ",
-        "rpc error: code = Unknown desc = ",
     ];
     let mut message = message;
-    while let Some(rest) = LAYERS.iter().find_map(|layer| message.strip_prefix(layer)) {
+    while let Some(rest) =
+        LAYERS.iter().find_map(|layer| message.strip_prefix(layer)).or_else(|| after_code(message))
+    {
         message = rest;
     }
     // Newer engines add an id that says nothing to anyone: `… of ref 65fd::2zsq: "/x": not found`
@@ -61,6 +62,12 @@ fn plain_words(message: &str) -> &str {
     }
 }
 
+/// What an error of gRPC says after its code: `rpc error: code = Unknown desc = …`
+fn after_code(message: &str) -> Option<&str> {
+    let (_, rest) = message.strip_prefix("rpc error: code = ")?.split_once(" desc = ")?;
+    Some(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::plain_words;
@@ -75,6 +82,7 @@ mod tests {
             ("executor failed running [/bin/sh -c make]: exit code: 3", "exit code: 3"),
             ("process \"/bin/sh -c make\" did not complete successfully: exit code: 137", "exit code: 137"),
             ("r.io/base:1: not found", "r.io/base:1: not found"),
+            ("failed to solve: rpc error: code = NotFound desc = no agent", "no agent"),
             ("failed to compute cache key: \"/x\" not found: not found", "\"/x\" not found"),
             ("failed to calculate checksum of ref 65fd::2zsq: \"/x\": not found", "\"/x\": not found"),
         ] {

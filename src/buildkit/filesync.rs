@@ -2,6 +2,7 @@
 //! calls, this side sends: `DiffCopy` on `moby.filesync.v1.FileSync`, in fsutil's packets. It serves a directory as the
 //! request's patterns select it and nothing outside it, and never a file other than as it is on disk.
 
+mod key;
 mod request;
 mod sender;
 mod sent;
@@ -10,7 +11,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use bollard_buildkit_proto::fsutil::types::Packet;
 use bollard_buildkit_proto::moby::filesync::v1::file_sync_server;
@@ -20,6 +20,7 @@ use tonic::{Response, Status, Streaming};
 
 pub use file_sync_server::FileSyncServer;
 
+use crate::buildkit::walk::Stamp;
 use request::Request;
 use sender::Transfer;
 
@@ -42,8 +43,6 @@ enum Source {
 struct InlineFile {
     name: String,
     content: Vec<u8>,
-    /// The engine takes a file of the same size and time for the same file (fsutil, diff_containerd.go).
-    modified: SystemTime,
 }
 
 impl LocalDirs {
@@ -61,10 +60,6 @@ impl LocalDirs {
     }
 
     /// Serves, as `name`, a directory with the one file `file`, for a Dockerfile written in the build file.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the file is made now; an older time could be taken for an older file"
-    )]
     #[must_use]
     pub fn with_file(
         mut self,
@@ -72,9 +67,15 @@ impl LocalDirs {
         file: impl Into<String>,
         content: impl Into<Vec<u8>>,
     ) -> Self {
-        let file = InlineFile { name: file.into(), content: content.into(), modified: SystemTime::now() };
+        let file = InlineFile { name: file.into(), content: content.into() };
         self.0.insert(name.into(), Source::Inline(Arc::new(file)));
         self
+    }
+
+    /// The name by which the engine finds what it has of these directories from earlier sessions.
+    #[must_use]
+    pub fn shared_key(&self) -> String {
+        key::shared_key(&self.0)
     }
 }
 
@@ -109,6 +110,7 @@ impl Transferred {
 #[derive(Debug)]
 pub struct FileSync {
     dirs: LocalDirs,
+    stamp: Stamp,
     transferred: Arc<Transferred>,
 }
 
@@ -116,7 +118,12 @@ impl FileSync {
     /// The service for `dirs`.
     #[must_use]
     pub fn new(dirs: LocalDirs) -> Self {
-        Self { dirs, transferred: Arc::default() }
+        Self { dirs, stamp: Stamp::new(), transferred: Arc::default() }
+    }
+
+    /// The name by which the engine finds what it has of the directories from earlier sessions.
+    pub(super) fn shared_key(&self) -> String {
+        self.dirs.shared_key()
     }
 
     /// What is counted while the service runs.
@@ -146,7 +153,7 @@ impl file_sync_server::FileSync for FileSync {
             return Err(Status::not_found(format!("no access allowed to dir {dir:?}")));
         };
         let (out, packets) = mpsc::channel(QUEUE);
-        let transfer = Transfer::new(dir, source.clone(), selection, Arc::clone(&self.transferred), out);
+        let transfer = Transfer::new(dir, source.clone(), selection, self, out);
         tokio::spawn(transfer.run(request.into_inner()));
         Ok(Response::new(ReceiverStream::new(packets)))
     }

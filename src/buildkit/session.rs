@@ -4,18 +4,22 @@
 //! on which this side is the server (buildkit, session/grpchijack). dockerd and buildkitd both serve that call.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bollard_buildkit_proto::health::health_check_response::ServingStatus;
 use bollard_buildkit_proto::health::health_server::{Health, HealthServer};
 use bollard_buildkit_proto::health::{
     HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse,
 };
+use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard_buildkit_proto::moby::buildkit::v1::BytesMessage;
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
+use bollard_buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataValue;
@@ -25,7 +29,9 @@ use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
 use super::auth::AuthService;
-use super::filesync::FileSync;
+use super::filesync::{FileSync, Transferred};
+use super::secrets::SecretsService;
+use super::ssh_agent::SshService;
 
 /// The size of a piece of the inner connection; far below the engine's limit of 4 MiB for a message.
 const CHUNK: usize = 32 * 1024;
@@ -33,10 +39,40 @@ const CHUNK: usize = 32 * 1024;
 /// The patterns of a `.dockerignore` arrive as headers, in any number.
 const MAX_HEADERS: u32 = 16 * 1024 * 1024;
 
+/// How long an engine may take to say why a build without a session has failed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What a session offers to the engine.
+pub(super) struct Services {
+    pub(super) auth: AuthService,
+    pub(super) filesync: FileSync,
+    pub(super) secrets: SecretsService,
+    pub(super) ssh: SshService,
+}
+
+/// Where services tell the person who waits for the build what the engine will not.
+#[derive(Clone)]
+pub(super) struct Notices(mpsc::UnboundedSender<String>);
+
+impl Notices {
+    /// The notices, and where they arrive.
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<String>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    pub(super) fn warn(&self, text: String) {
+        // A build that is over wants to know nothing.
+        let _ = self.0.send(text);
+    }
+}
+
 /// An open session; dropping it closes it.
 pub(super) struct Session {
     id: String,
-    tasks: Vec<AbortHandle>,
+    transferred: Arc<Transferred>,
+    serve: JoinHandle<()>,
+    tunnel: JoinHandle<Result<(), Status>>,
 }
 
 impl Session {
@@ -46,25 +82,41 @@ impl Session {
     }
 
     /// Opens a session on the engine behind `channel`.
-    pub(super) fn open(channel: Channel, filesync: FileSync, auth: AuthService) -> Session {
+    pub(super) fn open(channel: Channel, services: Services) -> Session {
+        let Services { auth, filesync, secrets, ssh } = services;
         let id = Uuid::new_v4().simple().to_string();
+        let (key, transferred) = (filesync.shared_key(), filesync.transferred());
         let (near, far) = tokio::io::duplex(4 * CHUNK);
         let services = Server::builder()
             .http2_max_header_list_size(MAX_HEADERS)
             .add_service(HealthServer::new(Serving))
             .add_service(AuthServer::new(auth))
+            .add_service(SecretsServer::new(secrets))
+            .add_service(SshServer::new(ssh))
             .add_service(filesync.into_server());
         let serve = tokio::spawn(serve(services, far));
-        let tunnel = tokio::spawn(tunnel(channel, id.clone(), near));
-        Session { id, tasks: vec![serve.abort_handle(), tunnel.abort_handle()] }
+        let tunnel = tokio::spawn(tunnel(channel, Described { id: id.clone(), key }, near));
+        Session { id, transferred, serve, tunnel }
+    }
+
+    /// Waits until the session is over although nobody has closed it. A build cannot go on then; most engines say so
+    /// themselves, for which this leaves them time.
+    pub(super) async fn lost(&mut self) -> Status {
+        let ended = (&mut self.tunnel).await;
+        tokio::time::sleep(LAST_WORDS).await;
+        match ended {
+            Ok(Err(status)) => Status::unavailable(status.message()),
+            Ok(Ok(())) | Err(_) => Status::unavailable("the engine has closed the session"),
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.tunnel.abort();
+        self.serve.abort();
+        let (files, bytes) = (self.transferred.files(), self.transferred.bytes());
+        tracing::debug!(files, bytes, "files sent to the engine");
     }
 }
 
@@ -76,7 +128,7 @@ async fn serve(services: Router, connection: DuplexStream) {
 }
 
 /// Moves bytes between the session call and the inner connection until either side closes.
-async fn tunnel(channel: Channel, id: String, connection: DuplexStream) {
+async fn tunnel(channel: Channel, described: Described, connection: DuplexStream) -> Result<(), Status> {
     let (mut reader, mut writer) = tokio::io::split(connection);
     let (outgoing, messages) = mpsc::channel(4);
     let send = async move {
@@ -91,7 +143,7 @@ async fn tunnel(channel: Channel, id: String, connection: DuplexStream) {
     let receive = async move {
         let mut client = ControlClient::new(channel);
         let mut request = Request::new(ReceiverStream::new(messages));
-        describe(&mut request, &id);
+        described.write(&mut request);
         let mut incoming: Streaming<BytesMessage> = client.session(request).await?.into_inner();
         while let Some(message) = incoming.message().await? {
             if writer.write_all(&message.data).await.is_err() {
@@ -100,33 +152,43 @@ async fn tunnel(channel: Channel, id: String, connection: DuplexStream) {
         }
         Ok::<_, Status>(())
     };
-    let (_, received) = tokio::join!(send, receive);
-    if let Err(status) = received {
-        tracing::debug!(%status, "the session ended");
-    }
+    let ended = tokio::select! {
+        () = send => Ok(()),
+        received = receive => received,
+    };
+    tracing::debug!(?ended, "the session ended");
+    ended
 }
 
-/// The headers by which the engine knows a session (buildkit, session/session.go). Methods are listed because the
-/// engine asks before it calls `FileSync`.
-///
-/// The shared key says which earlier transfers of a context the engine may compare with, by size and modification
-/// time only. A key of its own for each session means that no file can be taken for an older one.
-fn describe<T>(request: &mut Request<T>, id: &str) {
-    let metadata = request.metadata_mut();
-    let mut insert = |key: &'static str, value: &str| {
-        if let Ok(value) = MetadataValue::try_from(value) {
-            metadata.insert(key, value);
+/// How the engine knows a session (buildkit, session/session.go).
+struct Described {
+    id: String,
+    /// Which earlier transfers of the context the engine may compare with.
+    key: String,
+}
+
+impl Described {
+    /// Methods are listed because the engine asks before it calls `FileSync`.
+    fn write<T>(&self, request: &mut Request<T>) {
+        let metadata = request.metadata_mut();
+        let mut insert = |key: &'static str, value: &str| {
+            if let Ok(value) = MetadataValue::try_from(value) {
+                metadata.insert(key, value);
+            }
+        };
+        insert("x-docker-expose-session-uuid", &self.id);
+        insert("x-docker-expose-session-name", "cachelang");
+        insert("x-docker-expose-session-sharedkey", &self.key);
+        for method in [
+            "/grpc.health.v1.Health/Check",
+            "/moby.filesync.v1.FileSync/DiffCopy",
+            "/moby.filesync.v1.Auth/Credentials",
+            "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+            "/moby.sshforward.v1.SSH/CheckAgent",
+            "/moby.sshforward.v1.SSH/ForwardAgent",
+        ] {
+            metadata.append("x-docker-expose-session-grpc-method", MetadataValue::from_static(method));
         }
-    };
-    insert("x-docker-expose-session-uuid", id);
-    insert("x-docker-expose-session-name", "cachelang");
-    insert("x-docker-expose-session-sharedkey", id);
-    for method in [
-        "/grpc.health.v1.Health/Check",
-        "/moby.filesync.v1.FileSync/DiffCopy",
-        "/moby.filesync.v1.Auth/Credentials",
-    ] {
-        metadata.append("x-docker-expose-session-grpc-method", MetadataValue::from_static(method));
     }
 }
 

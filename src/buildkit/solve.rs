@@ -324,6 +324,7 @@ mod tests {
                 CacheExport::Inline,
                 CacheExport::Registry { reference: "r.io/a:cache".into(), mode: CacheMode::Max },
             ],
+            agents: IndexMap::new(),
             logins: Logins::new(IndexMap::new(), Arc::new(crate::registry::Registries::new())),
         }
     }

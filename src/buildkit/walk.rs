@@ -5,6 +5,7 @@
 mod entry;
 mod filter;
 mod follow;
+mod stamp;
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
@@ -20,6 +21,7 @@ use super::patterns::BadPattern;
 pub(super) use entry::{Content, Entry};
 pub(super) use filter::Selection;
 use filter::{Filter, Matches, Verdict};
+pub(super) use stamp::{Stamp, of_content};
 
 /// Why a directory cannot be sent.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,7 @@ impl WalkError {
 /// A walk under way.
 pub(super) struct Walk {
     filter: Filter,
+    stamp: Stamp,
     /// The directories from the root to where the walk is.
     open: Vec<Directory>,
     /// Entries found, not yet handed out: an entry after the directories that are sent for its sake.
@@ -78,14 +81,14 @@ struct Name {
 
 impl Walk {
     /// A walk of the directory `root`; nothing but its list of names is read yet.
-    pub(super) fn new(root: &Path, selection: &Selection) -> Result<Self, WalkError> {
+    pub(super) fn new(root: &Path, selection: &Selection, stamp: Stamp) -> Result<Self, WalkError> {
         let root =
             fs::canonicalize(root).map_err(|cause| WalkError::read(&root.display().to_string(), cause))?;
         let filter = Filter::new(&root, selection)?;
         let names = names(&root).map_err(|cause| WalkError::read("", cause))?;
         let top =
             Directory { path: String::new(), place: root, names, matches: Matches::default(), sent: true };
-        Ok(Self { filter, open: vec![top], found: VecDeque::new(), links: HashMap::new() })
+        Ok(Self { filter, stamp, open: vec![top], found: VecDeque::new(), links: HashMap::new() })
     }
 
     /// The next step; `None` at the end.
@@ -155,8 +158,9 @@ impl Walk {
 
     /// What is at `place`, sent as `path`; `None` if it vanished meanwhile, and so was never there.
     fn entry(&mut self, path: &str, place: &Path) -> Result<Option<Entry>, WalkError> {
-        let entry = fs::symlink_metadata(place)
-            .and_then(|metadata| Ok((entry::several_names(&metadata), Entry::new(path, place, &metadata)?)));
+        let entry = fs::symlink_metadata(place).and_then(|found| {
+            Ok((entry::several_names(&found), Entry::new(path, place, &found, &self.stamp)?))
+        });
         let (inode, mut entry) = match entry {
             // `path` differs from what is there only where that is not UTF-8.
             Ok(_) if !place.as_os_str().as_encoded_bytes().ends_with(path.as_bytes()) => {

@@ -51,7 +51,7 @@ pub struct Build {
     pub annotations: IndexMap<String, String>,
     /// By the id under which `RUN --mount=type=secret` asks for them.
     pub secrets: IndexMap<String, Secret>,
-    /// `default`, `ID=SOCKET` or `ID=KEY`, as `docker build --ssh` takes them.
+    /// `default` or `ID=SOCKET`, as `docker build --ssh` takes them.
     pub ssh: Vec<String>,
     /// Contexts besides the main one, by the name that the Dockerfile uses.
     pub contexts: IndexMap<String, Context>,

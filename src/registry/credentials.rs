@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
 use super::Found;
-use crate::host::{Credentials, RegistryError};
-use crate::plan::{Secret, SecretSource};
+use crate::host::{Credentials, RegistryError, secrets};
+use crate::plan::Secret;
 
 /// Finds the credentials for a registry host. None at all is not an error: many registries need none.
 pub(super) async fn oci(
@@ -19,7 +19,7 @@ pub(super) async fn oci(
     let failed = |cause: String| RegistryError::Credentials { host: host.to_owned(), cause };
     match (username, password) {
         (Some(username), Some(secret)) => {
-            let password = read_secret(secret).await.map_err(failed)?;
+            let password = secrets::read_line(secret).await.map_err(|error| failed(error.to_string()))?;
             let credentials = Credentials { username: username.to_owned(), password };
             Ok(Some(Found { credentials, origin: format!("secret `{}`", secret.name) }))
         }
@@ -30,21 +30,6 @@ pub(super) async fn oci(
             let found = tokio::task::spawn_blocking(move || from_docker_config(&server)).await;
             found.map_err(|error| failed(error.to_string()))?.map_err(failed)
         }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is where secrets are read")]
-async fn read_secret(secret: &Secret) -> Result<String, String> {
-    match &secret.source {
-        SecretSource::Env(name) => match std::env::var(name) {
-            Ok(value) if !value.is_empty() => Ok(value),
-            _ => Err(format!("secret `{}`: the environment variable `{name}` is not set", secret.name)),
-        },
-        SecretSource::File(path) => match tokio::fs::read_to_string(path).await {
-            // Editors and `echo` end files with a newline that is not part of the secret.
-            Ok(text) => Ok(text.trim_end_matches(['\n', '\r']).to_owned()),
-            Err(error) => Err(format!("secret `{}`: cannot read {} ({error})", secret.name, path.display())),
-        },
     }
 }
 

@@ -132,6 +132,7 @@ impl Prepared<'_> {
             push_to: repositories.into_iter().map(|id| self.plan.repository_reference(id)).collect(),
             cache_from: cache.from.clone(),
             cache_to: cache.to.clone(),
+            agents: self.agents(id).clone(),
             logins: Logins::new(declared.collect(), Arc::clone(&self.host.registry)),
         })
     }

@@ -61,7 +61,9 @@ impl RunError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            RunError::Engine { source: BuildError::Unsupported { help, .. }, .. }
+            RunError::Engine {
+                source: BuildError::Unsupported { help, .. } | BuildError::Agent { help, .. }, ..
+            }
             | RunError::Build { source: BuildError::Unsupported { help, .. }, .. } => Some(help.clone()),
             RunError::Engine { source: BuildError::NoCacheService, .. } => Some(
                 "`cache.gha` works in jobs of GitHub Actions: there, let the action \

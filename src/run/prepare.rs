@@ -1,5 +1,6 @@
 //! What is found out before anything is built: that engines and registries can be used, and can do what is asked.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
@@ -7,7 +8,7 @@ use uuid::Uuid;
 
 use super::RunError;
 use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, Platforms};
+use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, Platforms, agents};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// What builds and pushes need of a plan and its host, found out once.
@@ -22,6 +23,7 @@ pub(super) struct Prepared<'a> {
     engines: IndexMap<Option<BuilderId>, (Arc<dyn Builder>, Engine)>,
     /// By image, for those that the run builds.
     caches: IndexMap<ImageId, CachePolicy>,
+    agents: IndexMap<ImageId, IndexMap<String, PathBuf>>,
 }
 
 impl<'a> Prepared<'a> {
@@ -35,8 +37,8 @@ impl<'a> Prepared<'a> {
             Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
         });
         let id = Uuid::new_v4().simple().to_string();
-        let (engines, caches, credentials) = Default::default();
-        let mut prepared = Self { plan, host, pushed, credentials, id, engines, caches };
+        let (engines, caches, credentials, agents) = Default::default();
+        let mut prepared = Self { plan, host, pushed, credentials, id, engines, caches, agents };
         let built = with_needs(plan, named);
         for id in &built {
             let image = plan.image(*id);
@@ -73,7 +75,9 @@ impl<'a> Prepared<'a> {
         }
         self.check_needs(id, image)?;
         let policy = cache::policy(self.plan, &image.cache, engine, &self.host.caches)?;
+        let agents = agents::agents(&image.build.ssh, &self.plan.folder)?;
         self.caches.insert(id, policy);
+        self.agents.insert(id, agents);
         Ok(())
     }
 
@@ -152,6 +156,10 @@ impl<'a> Prepared<'a> {
             self.host.observer.observe(&Event::ImageSkipped { image, reason });
         }
         selected
+    }
+
+    pub(super) fn agents(&self, id: ImageId) -> &IndexMap<String, PathBuf> {
+        self.agents.get(&id).expect("the agents of every image that is built were looked for")
     }
 
     /// Whether the image goes to its repositories: its tags are pushed or, since its engine keeps no images, another

@@ -30,13 +30,6 @@ pub(super) fn step(step: &Step) -> Option<String> {
 }
 
 fn image(plan: &Plan, image: &Image) -> Option<String> {
-    let name = &image.name;
-    if !image.build.secrets.is_empty() {
-        return Some(format!("`secrets` of image `{name}`"));
-    }
-    if !image.build.ssh.is_empty() {
-        return Some(format!("`ssh` of image `{name}`"));
-    }
     let tags = image.tags.iter().map(|tag| tag.tag.repository);
     tags.chain(image.cache.repositories()).find_map(|id| repository(plan, plan.repository(id)))
 }

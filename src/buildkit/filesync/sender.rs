@@ -8,7 +8,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::UNIX_EPOCH;
 
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::fsutil::types::{Packet, Stat};
@@ -20,8 +19,8 @@ use tokio::task::JoinSet;
 use tonic::{Status, Streaming};
 
 use super::sent::Sent;
-use super::{InlineFile, Source, Transferred};
-use crate::buildkit::walk::{Content, Entry, Selection, Step, Walk, WalkError};
+use super::{FileSync, InlineFile, Source, Transferred};
+use crate::buildkit::walk::{Content, Entry, Selection, Stamp, Step, Walk, WalkError, of_content};
 
 /// Bytes of a file in one packet, as the reference sender has it.
 const CHUNK: usize = 32 * 1024;
@@ -36,6 +35,7 @@ pub(super) struct Transfer {
     dir: String,
     source: Source,
     selection: Selection,
+    stamp: Stamp,
     transferred: Arc<Transferred>,
     out: Outgoing,
     state: Mutex<State>,
@@ -67,10 +67,12 @@ impl Transfer {
         dir: String,
         source: Source,
         selection: Selection,
-        transferred: Arc<Transferred>,
+        service: &FileSync,
         out: Outgoing,
     ) -> Arc<Self> {
-        Arc::new(Self { dir, source, selection, transferred, out, state: Mutex::default() })
+        let stamp = service.stamp.clone();
+        let transferred = Arc::clone(&service.transferred);
+        Arc::new(Self { dir, source, selection, stamp, transferred, out, state: Mutex::default() })
     }
 
     /// Runs the transfer to its end, which the receiver sees in any case.
@@ -139,7 +141,7 @@ impl Transfer {
         match &self.source {
             Source::Directory(root) => {
                 let failed = |error: WalkError| Stop::Failed(error.to_string());
-                let mut walk = Walk::new(root, &self.selection).map_err(failed)?;
+                let mut walk = Walk::new(root, &self.selection, self.stamp.clone()).map_err(failed)?;
                 while let Some(step) = walk.step().map_err(failed)? {
                     match step {
                         Step::Found(entry) => self.send_stat(entry)?,
@@ -249,12 +251,11 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
 }
 
 fn inline_entry(file: &InlineFile) -> Entry {
-    let modified = file.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     let stat = Stat {
         path: file.name.clone(),
         mode: 0o644,
         size: i64::try_from(file.content.len()).unwrap_or(i64::MAX),
-        mod_time: i64::try_from(modified.as_nanos()).unwrap_or(i64::MAX),
+        mod_time: of_content(&file.content),
         ..Stat::default()
     };
     Entry { stat, content: Content::File }

@@ -13,6 +13,8 @@ use bollard_buildkit_proto::fsutil::types::Stat;
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 use rustix::io::Errno;
 
+use super::stamp::{self, Stamp};
+
 /// A path to be sent.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -33,7 +35,7 @@ pub(crate) enum Content {
 
 impl Entry {
     /// The entry of `file`, named `path` in the protocol. `InvalidData` is text that is not UTF-8.
-    pub(crate) fn new(path: &str, file: &Path, metadata: &Metadata) -> io::Result<Self> {
+    pub(crate) fn new(path: &str, file: &Path, metadata: &Metadata, stamp: &Stamp) -> io::Result<Self> {
         let kind = metadata.file_type();
         let device = kind.is_char_device() || kind.is_block_device();
         let stat = Stat {
@@ -42,7 +44,7 @@ impl Entry {
             uid: 0,
             gid: 0,
             size: if kind.is_dir() { 0 } else { metadata.size().cast_signed() },
-            mod_time: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
+            mod_time: if kind.is_file() { stamp.of_file(metadata) } else { stamp::true_time(metadata) },
             linkname: if kind.is_symlink() { link_target(file)? } else { String::new() },
             devmajor: if device { major(metadata.rdev()).into() } else { 0 },
             devminor: if device { minor(metadata.rdev()).into() } else { 0 },

@@ -25,13 +25,13 @@ pub(super) struct Rule {
 
 /// `docker build --ssh`: <https://docs.docker.com/reference/cli/docker/buildx/build/#ssh>
 pub(super) const SSH: Rule = Rule {
-    what: "an SSH agent or key",
+    what: "an SSH agent",
     is_fine: |_, text| {
         let (id, rest) = text.split_once('=').map_or((text, None), |(id, rest)| (id, Some(rest)));
         let word = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '.');
         !id.is_empty() && id.chars().all(word) && rest != Some("") && (rest.is_some() || id == "default")
     },
-    help: "write `\"default\"` for the agent, or `\"ID=PATH\"` for a socket or a key",
+    help: "write `\"default\"` for the agent, or `\"ID=SOCKET\"` for another",
 };
 
 pub(super) const EXTRA_HOST: Rule = Rule {
