@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dockerfile", &["source", "diag"]),
     ("git", &["environment"]),
     ("plan", &["source", "diag", "syntax", "environment", "check", "dockerfile"]),
-    ("cache", &["plan", "host"]),
+    ("cache", &["plan", "host", "environment"]),
     ("host", &["plan", "cache"]),
     ("run", &["plan", "host", "cache"]),
     ("buildkit", &["plan", "host", "cache", "environment"]),
