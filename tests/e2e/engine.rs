@@ -1,5 +1,6 @@
 //! Engines and registries that are not there: the run ends before anything is built.
 
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -33,10 +34,14 @@ fn closed_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// A socket that takes connections and closes them at once.
+/// A socket that takes connections and closes them after the first request: unread, it would be an error of its own.
 fn hang_up_at(path: &Path) {
     let listener = UnixListener::bind(path).expect("the socket can be made");
-    std::thread::spawn(move || listener.incoming().for_each(drop));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
 }
 
 #[test]

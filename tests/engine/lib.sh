@@ -218,6 +218,9 @@ engine_stop() { # DIR
     pid=$("${SUDO[@]}" cat "$dir/$file" 2>/dev/null || true)
     [[ -z $pid ]] || stop_pid "$dir" "$pid"
   done
+  # A build that was running leaves the processes of its container: their root folder is one of ours.
+  "${SUDO[@]}" grep -sE '^([^ ]+ ){4}/ ' /proc/[0-9]*/mountinfo | grep -F "$dir/" | cut -d / -f 3 |
+    while read -r pid; do "${SUDO[@]}" kill -KILL "$pid" 2>/dev/null || true; done || true
   awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
     while read -r file; do "${SUDO[@]}" umount -l "$file" || true; done
   "${SUDO[@]}" rm -rf --one-file-system "$dir"

@@ -13,6 +13,7 @@ tree_make() { # SUITE
   for old in "$CACHE/tree-$suite"-*; do # of an older script, or of a run that was killed
     [[ ! -d $old || -d /proc/${old##*.} ]] || "${SUDO[@]}" rm -rf --one-file-system "$old"
   done
+  need debootstrap=debootstrap
   note "making a tree of Debian $suite with its Docker Engine (once)"
   # The name without a process id appears when the tree is whole.
   partial=$TREE.$$
@@ -31,12 +32,11 @@ tree_unpack() { # SUITE DIR
   local mirror proxy
   mirror=$(tree_mirror)
   [[ -n $mirror ]] || { echo "no mirror of Debian is among the package sources of this machine"; return 1; }
-  need debootstrap=debootstrap unshare=util-linux
   # apt may have a proxy of its own, which debootstrap does not know.
   proxy=$(apt-config shell proxy Acquire::http::Proxy | sed -n "s/^proxy='\(.*\)'$/\1/p")
-  # The mounts that debootstrap makes for the packages' scripts end with it, even if it is killed. The releases
-  # since 2023 are all made as `sid` is; an older debootstrap does not know their names.
-  "${SUDO[@]}" env ${proxy:+"http_proxy=$proxy"} unshare --mount --propagation private \
+  # It ends with this script, even if that is killed, and its mounts end with it. The releases since 2023 are all
+  # made as `sid` is; an older debootstrap does not know their names.
+  "${SUDO[@]}" env ${proxy:+"http_proxy=$proxy"} setpriv --pdeathsig KILL unshare --mount --propagation private \
     debootstrap --variant=minbase --include=ca-certificates,docker.io "$1" "$2" "$mirror" \
     /usr/share/debootstrap/scripts/sid || return
   "${SUDO[@]}" rm -rf "$2"/var/cache/apt/* "$2"/var/lib/apt/lists/* "$2"/usr/share/{doc,locale,man}

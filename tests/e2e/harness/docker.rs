@@ -4,6 +4,12 @@ use std::time::SystemTime;
 
 use super::http::{self, Response};
 
+const PRUNE: [&str; 3] = [
+    "/containers/prune",
+    "/images/prune?filters=%7B%22dangling%22%3A%5B%22false%22%5D%7D",
+    "/build/prune?all=1",
+];
+
 pub struct Engine {
     socket: String,
 }
@@ -24,17 +30,28 @@ impl Engine {
     }
 
     fn ask(&self, method: &str, path: &str) -> Response {
-        let answer = http::over_socket(&self.socket, method, path);
+        let answer = self.try_ask(method, path);
         assert!(answer.status < 300, "{method} {path}: {answer:?}");
         answer
     }
 
+    fn try_ask(&self, method: &str, path: &str) -> Response {
+        http::over_socket(&self.socket, method, path)
+    }
+
     /// What `docker system prune -af` and `docker builder prune -af` do.
     pub fn empty(&self) {
-        self.ask("POST", "/containers/prune");
-        self.ask("POST", "/images/prune?filters=%7B%22dangling%22%3A%5B%22false%22%5D%7D");
-        self.ask("POST", "/build/prune?all=1");
+        for path in PRUNE {
+            self.ask("POST", path);
+        }
         assert_eq!(self.images(), Vec::<String>::new());
+    }
+
+    /// The same where it can fail: deleting needs some space too.
+    pub fn try_to_empty(&self) {
+        for path in PRUNE {
+            self.try_ask("POST", path);
+        }
     }
 
     /// The names of its images.
