@@ -229,13 +229,16 @@ fn an_image_whose_condition_does_not_hold_is_not_built() {
 const FAMILY: &str = r#"cachelang 1
 registry main { kind = "oci", host = env("HOST") ?? "" }
 repository repo { registry = main, name = env("REPOSITORY") ?? "" }
-template quiet { network = "none", cache { from = [], to = [] } }
-image first from quiet {
+template quiet {
+  network = "none"
+  cache { from = [], to = [] }
+}
+image first extends quiet {
   context = "first"
   args = { BASE = env("BASE") ?? "" }
   tags = [repo:"first"]
 }
-image second from quiet {
+image second extends quiet {
   context = "second"
   args = { FIRST = "${env("HOST") ?? ""}/${env("REPOSITORY") ?? ""}:first" }
   tags = [repo:"second"]
