@@ -9,7 +9,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::auth::AuthService;
-use super::failure::build_error;
+use super::failure::{build_error, located};
 use super::filesync::{FileSync, LocalDirs};
 use super::session::Session;
 use super::solve;
@@ -35,8 +35,23 @@ pub(super) async fn build(
     let solve = solve::request(request, store, session.id());
     match follow_solve(channel, solve, &mut progress, report).await {
         Ok(image) => Ok(Built::new(image, progress.built_steps())),
-        Err(status) => Err(build_error(&status, &mut progress)),
+        Err(status) => {
+            let error = build_error(&status, &mut progress);
+            Err(match (error.place(), dockerfile(&request.build).await) {
+                (None, Some((file, text))) => located(error, &file, &text),
+                _ => error,
+            })
+        }
     }
+}
+
+/// The name and the text of the Dockerfile, if it is on this machine.
+async fn dockerfile(build: &Build) -> Option<(String, String)> {
+    if let Some(text) = &build.dockerfile_inline {
+        return Some((solve::INLINE_DOCKERFILE.to_owned(), text.clone()));
+    }
+    let text = tokio::fs::read_to_string(build.context.folder()?.join(&build.dockerfile)).await.ok()?;
+    Some((build.dockerfile.clone(), text))
 }
 
 /// The folders of this machine that a build may read.

@@ -69,17 +69,17 @@ impl Drop for GitServer {
     }
 }
 
-/// A repository `app.git` with a Dockerfile in the folder `sub`.
+/// A repository `app.git` with a Dockerfile.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let work = folder.path().join("app.git");
     std::fs::create_dir_all(work.join("sub")).expect("folders can be made");
-    std::fs::write(
-        work.join("sub/Dockerfile"),
-        "ARG BASE\nFROM ${BASE}\nCOPY note.txt /\nRUN cat /note.txt\n",
-    )
-    .expect("files can be written");
-    std::fs::write(work.join("sub/note.txt"), "from the repository\n").expect("files can be written");
+    for folder in [work.clone(), work.join("sub")] {
+        let text = "ARG BASE\nFROM ${BASE}\nCOPY note.txt /\nRUN cat /note.txt\n";
+        std::fs::write(folder.join("Dockerfile"), text).expect("files can be written");
+        let note = format!("from the folder {}\n", folder.file_name().expect("it has a name").display());
+        std::fs::write(folder.join("note.txt"), note).expect("files can be written");
+    }
     git(&work, &["init", "--quiet", "--initial-branch=main"]);
     git(&work, &["add", "."]);
     git(&work, &["commit", "--quiet", "-m", "first"]);
@@ -89,22 +89,20 @@ fn repository() -> tempfile::TempDir {
 #[test]
 fn a_repository_is_a_context() {
     let parts = Parts::take();
-    if parts.skip_on("26", "its tree has no git") || parts.skip_on("28", "its tree has no git") {
-        return;
-    }
     let repository = repository();
     let server = GitServer::over(repository.path());
-    let url = format!("git://127.0.0.1:{}/app.git#main:sub", server.1);
-    Project::new(&built(&format!("context = git(\"{url}\")")))
-        .run()
-        .succeeded()
-        .says("│ from the repository");
+    let url = format!("git://127.0.0.1:{}/app.git#main", server.1);
+    let context = format!("context = git(\"{url}\")");
+    Project::new(&built(&context)).run().succeeded().says("│ from the folder app.git");
     // The text of the Dockerfile in the pipeline, the files in the repository.
-    let text = format!(
-        r#"context = git("{url}")
-  dockerfile_inline = "ARG BASE\nFROM \${{BASE}}\nCOPY note.txt /\nRUN echo inline && cat /note.txt\n""#
-    );
-    Project::new(&built(&text)).run().succeeded().says("│ inline").says("│ from the repository");
+    let text = r#"dockerfile_inline = "ARG BASE\nFROM \${BASE}\nCOPY note.txt /\nRUN echo inline && cat /note.txt\n""#;
+    let inline = Project::new(&built(&format!("{context}\n  {text}")));
+    inline.run().succeeded().says("│ inline").says("│ from the folder app.git");
+    let folder = Project::new(&built(&format!("context = git(\"{url}:sub\")"))).run();
+    if parts.engine_is("20.10") {
+        return is_refused(folder, "a folder of a repository as `context`");
+    }
+    folder.succeeded().says("│ from the folder sub");
 }
 
 #[test]
