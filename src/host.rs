@@ -468,8 +468,8 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    #[error("cannot reach a Docker Engine at {address} ({cause})")]
-    Unreachable { address: String, cause: String },
+    #[error("cannot reach {} at {address} ({cause})", kind_in_words(*.kind))]
+    Unreachable { kind: plan::BuilderKind, address: String, cause: String },
     #[error("the connection to the engine was lost{} ({cause})", during(.step))]
     ConnectionLost {
         cause: String,
@@ -558,6 +558,13 @@ impl DockerfilePlace {
     /// A place in a file.
     pub fn new(file: impl Into<String>, text: impl Into<String>, first_line: u32, last_line: u32) -> Self {
         Self { file: file.into(), text: text.into(), first_line, last_line }
+    }
+}
+
+fn kind_in_words(kind: plan::BuilderKind) -> &'static str {
+    match kind {
+        plan::BuilderKind::Docker => "a Docker Engine",
+        plan::BuilderKind::Buildkit => "a buildkitd",
     }
 }
 

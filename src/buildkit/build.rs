@@ -9,7 +9,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::auth::AuthService;
-use super::failure::build_error;
+use super::failure::{build_error, located};
 use super::filesync::{FileSync, LocalDirs};
 use super::secrets::SecretsService;
 use super::session::{Notices, Services, Session};
@@ -49,7 +49,13 @@ pub(super) async fn build(
     };
     match solved {
         Ok(image) => Ok(Built::new(image, progress.built_steps())),
-        Err(status) => Err(build_error(&status, &mut progress)),
+        Err(status) => {
+            let error = build_error(&status, &mut progress);
+            Err(match (error.place(), dockerfile(&request.build).await) {
+                (None, Some((file, text))) => located(error, &file, &text),
+                _ => error,
+            })
+        }
     }
 }
 
@@ -61,6 +67,15 @@ fn services(request: &BuildRequest, notices: Notices) -> Services {
         secrets: SecretsService::new(request.build.secrets.clone(), notices),
         ssh: SshService::new(request.agents.clone()),
     }
+}
+
+/// The name and the text of the Dockerfile, if it is on this machine.
+async fn dockerfile(build: &Build) -> Option<(String, String)> {
+    if let Some(text) = &build.dockerfile_inline {
+        return Some((solve::INLINE_DOCKERFILE.to_owned(), text.clone()));
+    }
+    let text = tokio::fs::read_to_string(build.context.folder()?.join(&build.dockerfile)).await.ok()?;
+    Some((build.dockerfile.clone(), text))
 }
 
 /// The folders of this machine that a build may read.

@@ -25,7 +25,11 @@ impl Buildkitd {
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable { address: self.address.to_string(), cause: chain(error) }
+        BuildError::Unreachable {
+            kind: BuilderKind::Buildkit,
+            address: self.address.to_string(),
+            cause: chain(error),
+        }
     }
 
     async fn channel(&self) -> Result<Channel, BuildError> {

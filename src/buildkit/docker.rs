@@ -55,7 +55,11 @@ impl DockerEngine {
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable { address: self.address.to_string(), cause: root_cause(error) }
+        BuildError::Unreachable {
+            kind: BuilderKind::Docker,
+            address: self.address.to_string(),
+            cause: root_cause(error),
+        }
     }
 
     /// The client for the Docker API, with the API version that the engine speaks.

@@ -1,11 +1,14 @@
 //! Why a solve failed: what the engine says → [`BuildError`].
 
 mod details;
+mod lookup;
 
 use tonic::{Code, Status};
 
 use super::status::Progress;
 use crate::host::{BuildError, root_cause};
+
+pub(super) use lookup::located;
 
 /// The error for a solve that ended with `status`; `progress` knows which step it was.
 pub(super) fn build_error(status: &Status, progress: &mut Progress) -> BuildError {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::BuildError;
-use crate::plan::{Attest, Build, BuilderKind};
+use crate::plan::{Attest, Build, BuilderKind, Context};
 
 /// An engine, as far as a build depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub enum ImageStore {
 pub enum Feature {
     /// `contexts`
     NamedContexts,
+    /// A `context` that is a folder of a Git repository.
+    GitFolder,
     /// `shm_size`
     ShmSize,
     /// `ulimits`
@@ -136,10 +138,12 @@ impl Engine {
     pub fn can(&self, feature: Feature) -> bool {
         match feature {
             // The Dockerfile frontend of BuildKit 0.8, in Docker 20.10, does not know them and says nothing.
-            Feature::NamedContexts | Feature::ShmSize | Feature::Ulimits => match self.kind {
-                BuilderKind::Docker => self.is_at_least(23, 0),
-                BuilderKind::Buildkit => self.is_at_least(0, 10),
-            },
+            Feature::NamedContexts | Feature::GitFolder | Feature::ShmSize | Feature::Ulimits => {
+                match self.kind {
+                    BuilderKind::Docker => self.is_at_least(23, 0),
+                    BuilderKind::Buildkit => self.is_at_least(0, 10),
+                }
+            }
             // The exporter of classic storage drivers writes one manifest without annotations
             // (moby, daemon/internal/builder-next/exporter/mobyexporter/export.go).
             Feature::MultiPlatform => self.store != ImageStore::Graphdriver,
@@ -194,6 +198,12 @@ impl Engine {
     /// [`BuildError::Unsupported`] names the first setting that the engine does not know.
     pub fn check(&self, build: &Build) -> Result<(), BuildError> {
         let asked = [
+            (
+                Feature::GitFolder,
+                "a folder of a repository as `context`",
+                has_folder(&build.context),
+                KNOWN_LATER,
+            ),
             (Feature::NamedContexts, "`contexts`", !build.contexts.is_empty(), KNOWN_LATER),
             (Feature::ShmSize, "`shm_size`", build.shm_size.is_some(), KNOWN_LATER),
             (Feature::Ulimits, "`ulimits`", !build.ulimits.is_empty(), KNOWN_LATER),
@@ -249,6 +259,14 @@ impl Engine {
 const KNOWN_LATER: &str = "Docker Engine 23.0 and later, and BuildKit 0.10 and later, know it";
 const OTHER_STORE: &str =
     "either turn on the containerd image store of the engine, or use a `builder` with `kind = \"buildkit\"`";
+
+/// Whether it is `repository#reference:folder`.
+fn has_folder(context: &Context) -> bool {
+    match context {
+        Context::Git(url) => url.split_once('#').is_some_and(|(_, fragment)| fragment.contains(':')),
+        Context::Folder(_) | Context::Image(_) | Context::Reference(_) => false,
+    }
+}
 
 /// `linux/arm64/v8` is what `linux/arm64` is short for.
 fn is_variant(wanted: &str, known: &str) -> bool {

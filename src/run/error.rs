@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::host::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
+use crate::plan::BuilderKind;
 
 /// A failure of a run, with what was being done.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,12 @@ impl RunError {
             {
                 Some("let this user use the engine's socket: the group `docker` may".to_owned())
             }
+            RunError::Engine {
+                source: BuildError::Unreachable { kind: BuilderKind::Buildkit, address, .. },
+                ..
+            } => Some(format!(
+                "check that a buildkitd listens at {address}, and the `endpoint` of the `builder` item"
+            )),
             RunError::Engine { source: BuildError::Unreachable { address, .. }, .. } => Some(format!(
                 "start the Docker Engine at {address}, or set DOCKER_HOST to the address of another one"
             )),

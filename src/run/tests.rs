@@ -90,7 +90,11 @@ impl Script {
 impl Builder for Script {
     async fn engine(&self) -> Result<Engine, BuildError> {
         if self.call("engine".to_owned()) {
-            return Err(BuildError::Unreachable { address: "unix:///x".into(), cause: "gone".into() });
+            return Err(BuildError::Unreachable {
+                kind: plan::BuilderKind::Docker,
+                address: "unix:///x".into(),
+                cause: "gone".into(),
+            });
         }
         let store = if self.containerd_store { ImageStore::Containerd } else { ImageStore::Graphdriver };
         Ok(Engine::new("unix:///x", plan::BuilderKind::Docker, "1.0", store))
@@ -299,6 +303,37 @@ async fn a_failed_build_lets_its_sibling_finish_and_pushes_nothing() {
             failed: image `api` was not built: no"#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_failed_build_is_started_again_as_often_as_the_file_says() {
+    let text = FILE.replace("image api {", "image api {\n  retries = 1");
+    let (report, calls) = run_script(&text, failing("build r.io/app:api")).await;
+    assert!(matches!(report.outcome, Outcome::Failed(_)));
+    assert_eq!(calls.matches("build r.io/app:api-c1").count(), 2, "{calls}");
+    assert_eq!(calls.matches("build r.io/app:cron-c1").count(), 1, "{calls}");
+}
+
+#[tokio::test]
+async fn an_image_whose_condition_does_not_hold_is_left_out() {
+    let text = FILE.replace("image api {", "image api {\n  when = false");
+    let text = text.replace("  run \"deploy\" api.ref cron.digest\n", "  run \"deploy\" cron.digest\n");
+    let text = text.replace("  sh \"echo ${api.ref} > \\\"$OUT\\\"\"\n", "");
+    let (report, calls) = run_script(&text, Script::default()).await;
+    assert!(matches!(report.outcome, Outcome::Done));
+    assert!(!calls.contains("api"), "{calls}");
+}
+
+#[tokio::test]
+async fn a_service_of_github_is_needed_before_the_build() {
+    let text = FILE.replace("image api {", "image api {\n  cache { to = [cache.gha()] }");
+    let (report, calls) = run_script(&text, Script { containerd_store: true, ..Script::default() }).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("there is none") };
+    assert!(
+        matches!(errors[..], [RunError::Engine { source: BuildError::NoCacheService, .. }]),
+        "{errors:?}"
+    );
+    assert_eq!(calls, "engine");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::harness::{Ended, Parts, Project};
+use super::harness::{Ended, Parts, Project, unique};
 
 /// A pipeline of one image with these attributes, without a cache, that is only built.
 fn built(attributes: &str) -> String {
@@ -69,17 +69,17 @@ impl Drop for GitServer {
     }
 }
 
-/// A repository `app.git` with a Dockerfile in the folder `sub`.
+/// A repository `app.git` with a Dockerfile.
 fn repository() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let work = folder.path().join("app.git");
     std::fs::create_dir_all(work.join("sub")).expect("folders can be made");
-    std::fs::write(
-        work.join("sub/Dockerfile"),
-        "ARG BASE\nFROM ${BASE}\nCOPY note.txt /\nRUN cat /note.txt\n",
-    )
-    .expect("files can be written");
-    std::fs::write(work.join("sub/note.txt"), "from the repository\n").expect("files can be written");
+    for folder in [work.clone(), work.join("sub")] {
+        let text = "ARG BASE\nFROM ${BASE}\nCOPY note.txt /\nRUN cat /note.txt\n";
+        std::fs::write(folder.join("Dockerfile"), text).expect("files can be written");
+        let note = format!("{} {}\n", unique("from"), folder.file_name().expect("it has a name").display());
+        std::fs::write(folder.join("note.txt"), note).expect("files can be written");
+    }
     git(&work, &["init", "--quiet", "--initial-branch=main"]);
     git(&work, &["add", "."]);
     git(&work, &["commit", "--quiet", "-m", "first"]);
@@ -89,22 +89,20 @@ fn repository() -> tempfile::TempDir {
 #[test]
 fn a_repository_is_a_context() {
     let parts = Parts::take();
-    if parts.skip_on("26", "its tree has no git") || parts.skip_on("28", "its tree has no git") {
-        return;
-    }
     let repository = repository();
     let server = GitServer::over(repository.path());
-    let url = format!("git://127.0.0.1:{}/app.git#main:sub", server.1);
-    Project::new(&built(&format!("context = git(\"{url}\")")))
-        .run()
-        .succeeded()
-        .says("│ from the repository");
+    let url = format!("git://127.0.0.1:{}/app.git#main", server.1);
+    let context = format!("context = git(\"{url}\")");
+    Project::new(&built(&context)).run().succeeded().says(" app.git\n");
     // The text of the Dockerfile in the pipeline, the files in the repository.
-    let text = format!(
-        r#"context = git("{url}")
-  dockerfile_inline = "ARG BASE\nFROM \${{BASE}}\nCOPY note.txt /\nRUN echo inline && cat /note.txt\n""#
-    );
-    Project::new(&built(&text)).run().succeeded().says("│ inline").says("│ from the repository");
+    let text = r#"dockerfile_inline = "ARG BASE\nFROM \${BASE}\nCOPY note.txt /\nRUN echo inline && cat /note.txt\n""#;
+    let inline = Project::new(&built(&format!("{context}\n  {text}")));
+    inline.run().succeeded().says("│ inline").says(" app.git\n");
+    let folder = Project::new(&built(&format!("context = git(\"{url}:sub\")"))).run();
+    if parts.engine_is("20.10") {
+        return is_refused(folder, "a folder of a repository as `context`");
+    }
+    folder.succeeded().says(" sub\n");
 }
 
 #[test]
@@ -113,10 +111,10 @@ fn a_dockerfile_can_be_written_in_the_pipeline() {
     let project = Project::new(&built(
         r#"dockerfile_inline = "ARG BASE\nFROM \${BASE}\nCOPY note.txt /\nRUN cat /note.txt\n""#,
     ));
-    project.file("note.txt", "from the folder\n");
+    project.file("note.txt", &format!("from {}\n", project.repository));
     // Another one in the folder is not used.
     project.file("Dockerfile", "FROM nothing.invalid/x\n");
-    project.run().succeeded().says("│ from the folder");
+    project.run().succeeded().says(&format!("│ from {}", project.repository));
 }
 
 #[test]
@@ -124,20 +122,21 @@ fn contexts_are_folders_and_references() {
     let parts = Parts::take();
     let project = Project::with_steps(
         &built(r#"contexts = { notes = "notes", base = "docker-image://${env("BASE") ?? ""}" }"#),
-        "COPY --from=notes note.txt /\nRUN cat /note.txt\nFROM base\nRUN echo from the reference",
+        &format!("FROM base\nCOPY --from=notes note.txt /\nRUN cat /note.txt && echo {}", unique("x")),
     );
     project.file("notes/note.txt", "from the folder\n");
     let run = project.run();
     if parts.engine_is("20.10") {
         return is_refused(run, "`contexts`");
     }
-    run.succeeded().says("│ from the reference");
+    run.succeeded().says("│ from the folder");
 }
 
 #[test]
 fn settings_of_run_reach_the_engine() {
     let parts = Parts::take();
-    let steps = "RUN df -k /dev/shm | tail -n 1\nRUN ulimit -n";
+    let steps = format!("RUN df -k /dev/shm | tail -n 1 && echo {}\nRUN ulimit -n", unique("x"));
+    let steps = &steps;
     let shm = Project::with_steps(&built("shm_size = 32MiB"), steps).run();
     let ulimits = Project::with_steps(&built(r#"ulimits = { nofile = "777:888" }"#), steps).run();
     if parts.engine_is("20.10") {
@@ -229,13 +228,16 @@ fn an_image_whose_condition_does_not_hold_is_not_built() {
 const FAMILY: &str = r#"cachelang 1
 registry main { kind = "oci", host = env("HOST") ?? "" }
 repository repo { registry = main, name = env("REPOSITORY") ?? "" }
-template quiet { network = "none", cache { from = [], to = [] } }
-image first from quiet {
+template quiet {
+  network = "none"
+  cache { from = [], to = [] }
+}
+image first extends quiet {
   context = "first"
   args = { BASE = env("BASE") ?? "" }
   tags = [repo:"first"]
 }
-image second from quiet {
+image second extends quiet {
   context = "second"
   args = { FIRST = "${env("HOST") ?? ""}/${env("REPOSITORY") ?? ""}:first" }
   tags = [repo:"second"]
@@ -268,9 +270,10 @@ fn an_older_image_of_the_registry_is_not_taken_for_the_new_one() {
     let parts = Parts::take();
     let project = family(&FAMILY.replace("{ build second }", "{ push first, second }"));
     project.run().succeeded();
-    project.file("first/note.txt", "the new one\n");
+    let new = format!("the new {}", project.repository);
+    project.file("first/note.txt", &format!("{new}\n"));
     project.file(".cachefile", FAMILY);
-    project.run().succeeded().says("│ the new one");
+    project.run().succeeded().says(&format!("│ {new}"));
     drop(parts);
 }
 
