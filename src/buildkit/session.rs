@@ -216,3 +216,50 @@ impl Health for Serving {
         Err(Status::unimplemented("the state of a session never changes while it is open"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bollard_buildkit_proto::health::health_server::HealthServer;
+    use hyper_util::rt::TokioIo;
+    use indexmap::IndexMap;
+    use tonic::transport::{Endpoint, Server};
+    use tower::service_fn;
+
+    use super::{Notices, SecretsService, Services, Serving, Session, SshService};
+    use crate::buildkit::auth::AuthService;
+    use crate::buildkit::filesync::{FileSync, LocalDirs};
+    use crate::host::Logins;
+    use crate::registry::Registries;
+
+    fn nothing() -> Services {
+        let (notices, _) = Notices::new();
+        Services {
+            auth: AuthService::new(Logins::new(IndexMap::new(), Arc::new(Registries::new()))),
+            filesync: FileSync::new(LocalDirs::new()),
+            secrets: SecretsService::new(IndexMap::new(), notices),
+            ssh: SshService::new(IndexMap::new()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_that_the_engine_ends_is_lost_within_seconds() {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        // An engine without sessions ends each at once.
+        let incoming = tokio_stream::once(Ok::<_, io::Error>(far));
+        tokio::spawn(Server::builder().add_service(HealthServer::new(Serving)).serve_with_incoming(incoming));
+        let mut near = Some(TokioIo::new(near));
+        let connector = service_fn(move |_| {
+            let taken = near.take();
+            async move { taken.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
+        });
+        let endpoint = Endpoint::from_static("http://engine");
+        let channel = endpoint.connect_with_connector(connector).await.expect("the engine is there");
+        let mut session = Session::open(channel, nothing());
+        let status = tokio::time::timeout(Duration::from_secs(8), session.lost()).await.expect("it is lost");
+        assert_eq!(status.code(), tonic::Code::Unavailable);
+    }
+}
