@@ -13,10 +13,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dockerfile", &["source", "diag"]),
     ("git", &["environment"]),
     ("plan", &["source", "diag", "syntax", "environment", "check", "dockerfile"]),
-    ("cache", &["plan", "host"]),
+    ("cache", &["plan", "host", "environment"]),
     ("host", &["plan", "cache"]),
     ("run", &["plan", "host", "cache"]),
-    ("buildkit", &["plan", "host", "cache"]),
+    ("buildkit", &["plan", "host", "cache", "environment"]),
     ("registry", &["plan", "host"]),
     ("load", &["source", "environment", "git"]),
 ];
