@@ -1,0 +1,164 @@
+//! What goes wrong outside of this program: in engines, registries and commands.
+
+use crate::plan::BuilderKind;
+
+/// Why an engine could not build.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    #[error("cannot reach {} at {address} ({cause})", kind_in_words(*.kind))]
+    Unreachable { kind: BuilderKind, address: String, cause: String },
+    #[error("the connection to the engine was lost{} ({cause})", during(.step))]
+    ConnectionLost {
+        cause: String,
+        /// The step that was running.
+        step: Option<String>,
+    },
+    #[error("step `{step}` failed: {cause}")]
+    Step {
+        step: String,
+        cause: String,
+        /// The last lines that the step printed.
+        output: Vec<String>,
+        /// Its instruction, if the engine has said which.
+        place: Option<Box<DockerfilePlace>>,
+    },
+    #[error("the engine has no space left on its disk ({0})")]
+    DiskFull(String),
+    #[error("{0}")]
+    Context(String),
+    /// The engine does not know a setting, or has no way to do what it asks for.
+    #[error("{engine} does not support {what}")]
+    Unsupported {
+        engine: String,
+        what: String,
+        /// What would work.
+        help: String,
+    },
+    #[error("this machine does not say where the cache service of GitHub Actions is")]
+    NoCacheService,
+    /// An entry of `ssh` that leads to no agent.
+    #[error("the SSH agent `{id}` cannot be used: {cause}")]
+    Agent { id: String, cause: String, help: String },
+    #[error("{0}")]
+    Address(String),
+    /// The Dockerfile is wrong.
+    #[error("{cause}")]
+    Dockerfile { cause: String, place: Box<DockerfilePlace> },
+    #[error("{0}")]
+    Engine(String),
+}
+
+impl BuildError {
+    /// Whether the same build may succeed when it is started again: not if it is the Dockerfile that is wrong, or the
+    /// engine that lacks something.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            BuildError::Unreachable { .. }
+            | BuildError::ConnectionLost { .. }
+            | BuildError::Step { .. }
+            | BuildError::Engine(_) => true,
+            BuildError::DiskFull(_)
+            | BuildError::Context(_)
+            | BuildError::Unsupported { .. }
+            | BuildError::NoCacheService
+            | BuildError::Agent { .. }
+            | BuildError::Address(_)
+            | BuildError::Dockerfile { .. } => false,
+        }
+    }
+
+    /// The instruction of the Dockerfile that it is about.
+    pub fn place(&self) -> Option<&DockerfilePlace> {
+        match self {
+            BuildError::Step { place, .. } => place.as_deref(),
+            BuildError::Dockerfile { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+}
+
+/// Lines of a Dockerfile, as the engine has read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DockerfilePlace {
+    /// The name that the engine has for the file: `Dockerfile`.
+    pub file: String,
+    /// The whole file.
+    pub text: String,
+    /// The first line of the instruction, from 1.
+    pub first_line: u32,
+    /// The last one.
+    pub last_line: u32,
+}
+
+impl DockerfilePlace {
+    /// A place in a file.
+    pub fn new(file: impl Into<String>, text: impl Into<String>, first_line: u32, last_line: u32) -> Self {
+        Self { file: file.into(), text: text.into(), first_line, last_line }
+    }
+}
+
+fn kind_in_words(kind: BuilderKind) -> &'static str {
+    match kind {
+        BuilderKind::Docker => "a Docker Engine",
+        BuilderKind::Buildkit => "a buildkitd",
+    }
+}
+
+fn during(step: &Option<String>) -> String {
+    step.as_ref().map_or_else(String::new, |step| format!(" during step `{step}`"))
+}
+
+/// Why a tag could not be pushed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    #[error("{host} does not accept the credentials ({cause})")]
+    Denied { host: String, cause: String },
+    #[error("cannot reach the registry {host} ({cause})")]
+    Unreachable { host: String, cause: String },
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// Why a registry could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    #[error("cannot reach the registry {host} ({cause})")]
+    Unreachable { host: String, cause: String },
+    #[error("{host} does not accept the credentials from {origin} ({cause})")]
+    Denied {
+        host: String,
+        /// Where the credentials were found.
+        origin: String,
+        cause: String,
+    },
+    #[error("{host} wants a login, and no credentials for it were found")]
+    LoginNeeded { host: String },
+    #[error("the credentials for {host} cannot be read ({cause})")]
+    Credentials { host: String, cause: String },
+    #[error("{call} failed ({cause})")]
+    Api {
+        /// The API call: `ecr:GetAuthorizationToken`.
+        call: String,
+        cause: String,
+    },
+    #[error("this build of cachelang has no support for {0}")]
+    Unsupported(&'static str),
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    #[error("cannot start `{program}` ({cause})")]
+    Start { program: String, cause: String },
+    #[error("exit code {code}")]
+    Exit { code: i32 },
+    #[error("ended by signal {signal}")]
+    Signal { signal: i32 },
+    #[error("{0}")]
+    Output(std::io::Error),
+}
