@@ -25,7 +25,7 @@ use request::Request;
 use sender::Transfer;
 
 /// Packets that wait for the connection, at most: what a transfer holds in memory is this many chunks, not files.
-const QUEUE: usize = 32;
+const QUEUE: usize = 8;
 
 /// The directories a build may read, by the names it asks for: `context`, `dockerfile` and those of named contexts.
 #[derive(Debug, Clone, Default)]

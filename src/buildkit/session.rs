@@ -34,7 +34,7 @@ use super::secrets::SecretsService;
 use super::ssh_agent::SshService;
 
 /// The size of a piece of the inner connection; far below the engine's limit of 4 MiB for a message.
-const CHUNK: usize = 32 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// The patterns of a `.dockerignore` arrive as headers, in any number.
 const MAX_HEADERS: u32 = 16 * 1024 * 1024;

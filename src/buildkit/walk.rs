@@ -21,7 +21,7 @@ use super::patterns::BadPattern;
 pub(super) use entry::{Content, Entry};
 pub(super) use filter::Selection;
 use filter::{Filter, Matches, Verdict};
-pub(super) use stamp::{Stamp, of_content};
+pub(super) use stamp::{Stamp, of_content, stamped};
 
 /// Why a directory cannot be sent.
 #[derive(Debug, thiserror::Error)]

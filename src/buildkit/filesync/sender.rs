@@ -20,10 +20,11 @@ use tonic::{Status, Streaming};
 
 use super::sent::Sent;
 use super::{FileSync, InlineFile, Source, Transferred};
-use crate::buildkit::walk::{Content, Entry, Selection, Stamp, Step, Walk, WalkError, of_content};
+use crate::buildkit::walk::{Content, Entry, Selection, Stamp, Step, Walk, WalkError, of_content, stamped};
 
-/// Bytes of a file in one packet, as the reference sender has it.
-const CHUNK: usize = 32 * 1024;
+/// Bytes of a file in one packet. The reference sender has an eighth of it, and an engine takes any size; with fewer
+/// packets it is faster.
+const CHUNK: usize = 256 * 1024;
 /// Files read at a time, as the reference sender has it.
 const READERS: usize = 4;
 
@@ -60,6 +61,38 @@ enum Stop {
 enum Done {
     Walk,
     Reading,
+}
+
+/// What waits for the end of the walk: the first file whose time was set by a tool and, as the order counts, all behind
+/// it. Such files share one hash, so that a change of any is one of all; few contexts have many of them.
+#[derive(Default)]
+struct Held {
+    entries: Vec<Entry>,
+    states: u64,
+}
+
+impl Held {
+    fn takes(&self, entry: &Entry) -> bool {
+        entry.set_time.is_some() || !self.entries.is_empty()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if let Some(state) = entry.set_time {
+            self.states = self.states.rotate_left(7) ^ state;
+        }
+        self.entries.push(entry);
+    }
+
+    /// The entries with their times.
+    fn into_entries(self) -> impl Iterator<Item = Entry> {
+        let states = self.states;
+        self.entries.into_iter().map(move |mut entry| {
+            if entry.set_time.is_some() {
+                entry.stat.mod_time = stamped(entry.stat.mod_time, states);
+            }
+            entry
+        })
+    }
 }
 
 impl Transfer {
@@ -142,20 +175,23 @@ impl Transfer {
             Source::Directory(root) => {
                 let failed = |error: WalkError| Stop::Failed(error.to_string());
                 let mut walk = Walk::new(root, &self.selection, self.stamp.clone()).map_err(failed)?;
+                let mut held = Held::default();
                 while let Some(step) = walk.step().map_err(failed)? {
                     match step {
+                        Step::Found(entry) if held.takes(&entry) => held.push(entry),
                         Step::Found(entry) => self.send_stat(entry)?,
                         Step::Passed if self.out.is_closed() => return Err(Stop::Gone),
                         Step::Passed => {}
                     }
                 }
+                held.into_entries().try_for_each(|entry| self.send_stat(entry))?;
             }
             Source::Inline(file) => self.send_stat(inline_entry(file))?,
         }
         self.send(packet_of(PacketType::PacketStat))
     }
 
-    fn send_stat(&self, Entry { stat, content }: Entry) -> Result<(), Stop> {
+    fn send_stat(&self, Entry { stat, content, .. }: Entry) -> Result<(), Stop> {
         // Noted before it is sent: the request may come at once.
         let noted = self.state().sent.push(&stat.path, content);
         noted.ok_or_else(|| Stop::Failed("there are more files than the protocol can number".to_owned()))?;
@@ -258,7 +294,7 @@ fn inline_entry(file: &InlineFile) -> Entry {
         mod_time: of_content(&file.content),
         ..Stat::default()
     };
-    Entry { stat, content: Content::File }
+    Entry { stat, content: Content::File, set_time: None }
 }
 
 fn packet_of(kind: PacketType) -> Packet {

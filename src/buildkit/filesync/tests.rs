@@ -119,7 +119,7 @@ impl<'a> Receiver<'a> {
                     received.files.insert(path, content);
                 }
                 (PacketType::PacketData, _) => {
-                    assert!(packet.data.len() <= 32 * 1024);
+                    assert!(packet.data.len() <= 256 * 1024);
                     open.get_mut(&packet.id).expect("the file was requested").1.extend(packet.data);
                 }
                 (PacketType::PacketErr, _) => {

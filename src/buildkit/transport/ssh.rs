@@ -6,24 +6,22 @@ use std::ffi::OsString;
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 use crate::buildkit::address::Ssh;
 use crate::plan::BuilderKind;
-
-/// The last thing that `ssh` has said, which is why it has ended.
-type LastWords = Arc<Mutex<String>>;
 
 /// The input and output of an `ssh`; dropping it ends the program.
 pub(super) struct SshStream {
     _child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
-    last_words: LastWords,
+    /// The last line that `ssh` has said, once it has ended.
+    last_words: JoinHandle<String>,
     has_answered: bool,
 }
 
@@ -40,17 +38,19 @@ pub(super) fn connect(ssh: &Ssh, kind: BuilderKind) -> io::Result<SshStream> {
     let stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
-    let last_words = LastWords::default();
-    tokio::spawn(listen(stderr, Arc::clone(&last_words)));
+    let last_words = tokio::spawn(listen(stderr));
     Ok(SshStream { _child: child, stdin, stdout, last_words, has_answered: false })
 }
 
-async fn listen(stderr: ChildStderr, last_words: LastWords) {
+/// What `ssh` has said last is why it has ended.
+async fn listen(stderr: ChildStderr) -> String {
     let mut lines = BufReader::new(stderr).lines();
+    let mut last = "`ssh` has ended without a word".to_owned();
     while let Ok(Some(line)) = lines.next_line().await {
         tracing::debug!(line, "ssh");
-        *last_words.lock().unwrap_or_else(PoisonError::into_inner) = line.trim().to_owned();
+        last = line.trim().to_owned();
     }
+    last
 }
 
 fn arguments(ssh: &Ssh, kind: BuilderKind) -> Vec<OsString> {
@@ -83,18 +83,6 @@ fn arguments(ssh: &Ssh, kind: BuilderKind) -> Vec<OsString> {
     arguments
 }
 
-impl SshStream {
-    /// What the end of the stream means: before the first answer, that there is no connection.
-    fn end(&self) -> io::Result<()> {
-        if self.has_answered {
-            return Ok(());
-        }
-        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let words = if words.is_empty() { "`ssh` has ended without a word".to_owned() } else { words };
-        Err(io::Error::new(io::ErrorKind::ConnectionRefused, words))
-    }
-}
-
 impl AsyncRead for SshStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -106,11 +94,17 @@ impl AsyncRead for SshStream {
         if !matches!(read, Poll::Ready(Ok(()))) {
             return read;
         }
-        if buffer.filled().len() == before {
-            return Poll::Ready(self.end());
+        if buffer.filled().len() > before {
+            self.has_answered = true;
+            return read;
         }
+        if self.has_answered {
+            return read;
+        }
+        // An end before the first answer means that there is no connection.
+        let words = ready!(Pin::new(&mut self.last_words).poll(context)).unwrap_or_default();
         self.has_answered = true;
-        read
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionRefused, words)))
     }
 }
 
@@ -120,7 +114,12 @@ impl AsyncWrite for SshStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stdin).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stdin).poll_write(context, bytes));
+        Poll::Ready(match written {
+            // The reader will say why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.has_answered => Ok(bytes.len()),
+            written => written,
+        })
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

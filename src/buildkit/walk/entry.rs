@@ -13,13 +13,16 @@ use bollard_buildkit_proto::fsutil::types::Stat;
 use rustix::fs::{lgetxattr, llistxattr, major, minor};
 use rustix::io::Errno;
 
-use super::stamp::{self, Stamp};
+use super::stamp::{self, Stamp, Time};
 
 /// A path to be sent.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// If `set_time` is there, with a time that is not complete yet.
     pub(crate) stat: Stat,
     pub(crate) content: Content,
+    /// Of a file whose time was set by a tool, a hash of its state.
+    pub(crate) set_time: Option<u64>,
 }
 
 /// What can be asked for of an entry after its stat.
@@ -38,13 +41,19 @@ impl Entry {
     pub(crate) fn new(path: &str, file: &Path, metadata: &Metadata, stamp: &Stamp) -> io::Result<Self> {
         let kind = metadata.file_type();
         let device = kind.is_char_device() || kind.is_block_device();
+        let time =
+            if kind.is_file() { stamp.of_file(metadata) } else { Time::Whole(stamp::true_time(metadata)) };
+        let (mod_time, set_time) = match time {
+            Time::Whole(time) => (time, None),
+            Time::Set { time, state } => (time, Some(state)),
+        };
         let stat = Stat {
             path: path.to_owned(),
             mode: go_mode(metadata),
             uid: 0,
             gid: 0,
             size: if kind.is_dir() { 0 } else { metadata.size().cast_signed() },
-            mod_time: if kind.is_file() { stamp.of_file(metadata) } else { stamp::true_time(metadata) },
+            mod_time,
             linkname: if kind.is_symlink() { link_target(file)? } else { String::new() },
             devmajor: if device { major(metadata.rdev()).into() } else { 0 },
             devminor: if device { minor(metadata.rdev()).into() } else { 0 },
@@ -55,7 +64,7 @@ impl Entry {
             () if kind.is_socket() => Content::Socket,
             () => Content::None,
         };
-        Ok(Self { stat, content })
+        Ok(Self { stat, content, set_time })
     }
 }
 

@@ -3,8 +3,9 @@
 //! An engine that has a copy of a context asks only for the files whose size, time, mode or link target differ from
 //! that copy (fsutil, diff_containerd.go, sameFile). The true time does not tell enough: tools set it back, and two
 //! files that are written within a tick of the kernel's clock have the same. What no tool can set is the time of the
-//! last change of the inode. So the whole seconds are those of the file, as an image's layers keep no more, and in
-//! place of the nanoseconds stands a hash of all that identifies this state of the file.
+//! last change of the inode. So in place of what is below a millisecond stands a hash of all that identifies this state
+//! of the file. Layers keep whole seconds only; a `RUN` of the same build sees the rest, and tools such as `make` look
+//! at which file is older, so that the order of times has to stay.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -18,11 +19,26 @@ use uuid::Uuid;
 const SETTLED: Duration = Duration::from_secs(2);
 
 const SECOND: u64 = 1_000_000_000;
+const MILLISECOND: i64 = 1_000_000;
 
 /// Gives the files of one session their times.
 #[derive(Debug, Clone)]
 pub(crate) struct Stamp {
     nonce: Uuid,
+}
+
+/// The time of a file, as far as the file alone tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// What is sent.
+    Whole(i64),
+    /// The true time was set by a tool, perhaps that of many files to one and the same: unpacked archives are like
+    /// that, and their files must stay equally old. All of them get one hash, of the states of all.
+    Set {
+        time: i64,
+        /// A hash of all that identifies this state of the file.
+        state: u64,
+    },
 }
 
 impl Stamp {
@@ -32,26 +48,43 @@ impl Stamp {
 
     /// The time for a file.
     #[expect(clippy::disallowed_methods, reason = "how old a file is, not an input of the pipeline")]
-    pub(super) fn of_file(&self, metadata: &Metadata) -> i64 {
+    pub(super) fn of_file(&self, metadata: &Metadata) -> Time {
         self.of_file_at(metadata, SystemTime::now())
     }
 
-    /// A file that has not settled at `now` gets a time that no other session gives it, so that the next build asks for
-    /// it again.
-    fn of_file_at(&self, metadata: &Metadata, now: SystemTime) -> i64 {
-        let mut hash = Sha256::new();
-        for number in [metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()] {
-            hash.update(number.to_le_bytes());
-        }
-        for number in [metadata.dev(), metadata.ino(), metadata.size()] {
-            hash.update(number.to_le_bytes());
-        }
+    /// Files that have not settled at `now` get a time that no other session gives them, so that the next build asks for
+    /// them again.
+    fn of_file_at(&self, metadata: &Metadata, now: SystemTime) -> Time {
+        let time = true_time(metadata);
         if !has_settled(metadata, now) {
-            hash.update(self.nonce.as_bytes());
+            return Time::Whole(stamped(time, first_number(self.nonce.as_bytes())));
         }
-        let nanoseconds = first_number(&hash.finalize()) % SECOND;
-        whole_seconds(metadata.mtime()).saturating_add_unsigned(nanoseconds)
+        let state = state(metadata);
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        if changed == (metadata.mtime(), metadata.mtime_nsec()) {
+            Time::Whole(stamped(time, state))
+        } else {
+            Time::Set { time, state }
+        }
     }
+}
+
+/// A time with a hash in place of what is below a millisecond.
+pub(crate) fn stamped(time: i64, hash: u64) -> i64 {
+    let below = hash.checked_rem(MILLISECOND.unsigned_abs()).unwrap_or_default();
+    time.saturating_sub(time.rem_euclid(MILLISECOND)).saturating_add_unsigned(below)
+}
+
+/// All that identifies this state of a file.
+fn state(metadata: &Metadata) -> u64 {
+    let mut hash = Sha256::new();
+    for number in [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()] {
+        hash.update(number.to_le_bytes());
+    }
+    for number in [metadata.dev(), metadata.ino(), metadata.size()] {
+        hash.update(number.to_le_bytes());
+    }
+    first_number(&hash.finalize())
 }
 
 /// The time for a file that is only its content. No layer ever gets it, so all of it can tell contents apart; the limit
@@ -88,7 +121,7 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::{SECOND, SETTLED, Stamp, of_content};
+    use super::{SECOND, SETTLED, Stamp, Time, of_content, stamped};
 
     fn metadata(file: &Path) -> Metadata {
         fs::symlink_metadata(file).expect("the file is there")
@@ -99,33 +132,52 @@ mod tests {
         SystemTime::now() + 2 * SETTLED
     }
 
+    /// What is sent for the file, were it the only one whose time was set.
+    fn time(metadata: &Metadata, now: SystemTime, stamp: &Stamp) -> i64 {
+        match stamp.of_file_at(metadata, now) {
+            Time::Whole(time) => time,
+            Time::Set { time, state } => stamped(time, state),
+        }
+    }
+
     #[test]
-    fn the_seconds_are_those_of_the_file() {
+    fn times_stay_the_same_to_the_millisecond() {
         let file = tempfile::NamedTempFile::new().expect("a file can be made");
         for seconds in [0, 1, 1_700_000_000] {
-            let time = SystemTime::UNIX_EPOCH + Duration::new(seconds, 999_999_999);
-            file.as_file().set_modified(time).expect("times can be set");
-            let stamp = Stamp::new().of_file_at(&metadata(file.path()), later());
-            assert_eq!(stamp.cast_unsigned() / SECOND, seconds);
+            let modified = SystemTime::UNIX_EPOCH + Duration::new(seconds, 999_999_999);
+            file.as_file().set_modified(modified).expect("times can be set");
+            let sent = time(&metadata(file.path()), later(), &Stamp::new());
+            assert_eq!(sent.cast_unsigned() / (SECOND / 1000), seconds * 1000 + 999);
         }
+        assert_eq!(stamped(-1, 5), -999_995);
+    }
+
+    #[test]
+    fn a_time_that_a_tool_has_set_is_known() {
+        let file = tempfile::NamedTempFile::new().expect("a file can be made");
+        let is_set =
+            |metadata: Metadata| matches!(Stamp::new().of_file_at(&metadata, later()), Time::Set { .. });
+        assert!(!is_set(metadata(file.path())));
+        file.as_file().set_modified(SystemTime::UNIX_EPOCH).expect("times can be set");
+        assert!(is_set(metadata(file.path())));
     }
 
     #[test]
     fn a_file_left_alone_has_the_same_time_in_each_session() {
         let file = tempfile::NamedTempFile::new().expect("a file can be made");
         let metadata = metadata(file.path());
-        let times = [Stamp::new(), Stamp::new()].map(|stamp| stamp.of_file_at(&metadata, later()));
+        let times = [Stamp::new(), Stamp::new()].map(|stamp| time(&metadata, later(), &stamp));
         assert_eq!(times[0], times[1]);
     }
 
     #[test]
-    fn a_file_changed_just_now_has_another_time_in_each_session() {
+    fn files_changed_just_now_have_another_time_in_each_session() {
         let file = tempfile::NamedTempFile::new().expect("a file can be made");
         let metadata = metadata(file.path());
         for now in [SystemTime::now(), SystemTime::UNIX_EPOCH] {
             let [first, second] = [Stamp::new(), Stamp::new()];
-            assert_ne!(first.of_file_at(&metadata, now), second.of_file_at(&metadata, now));
-            assert_eq!(first.of_file_at(&metadata, now), first.of_file_at(&metadata, now));
+            assert_ne!(time(&metadata, now, &first), time(&metadata, now, &second));
+            assert_eq!(time(&metadata, now, &first), time(&metadata, now, &first));
         }
     }
 
@@ -133,12 +185,12 @@ mod tests {
     fn content_of_the_same_size_written_with_the_same_time_is_told_apart() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("file");
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         let write = |content: &str| {
             fs::write(&path, content).expect("the file can be written");
             let file = File::options().write(true).open(&path).expect("the file can be opened");
-            file.set_modified(time).expect("times can be set");
-            Stamp::new().of_file_at(&metadata(&path), later())
+            file.set_modified(modified).expect("times can be set");
+            time(&metadata(&path), later(), &Stamp::new())
         };
         let first = write("one");
         std::thread::sleep(Duration::from_millis(50));
@@ -149,18 +201,15 @@ mod tests {
     fn a_folder_put_in_the_place_of_another_is_told_apart() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
         for place in [&old, &new] {
             fs::create_dir(place).expect("a folder can be made");
             fs::write(place.join("file"), "same size").expect("a file can be written");
-            let file = File::options().write(true).open(place.join("file")).expect("it can be opened");
-            file.set_modified(time).expect("times can be set");
         }
-        let stamp = |place: &Path| Stamp::new().of_file_at(&metadata(&place.join("file")), later());
-        let before = stamp(&old);
+        let sent = |place: &Path| time(&metadata(&place.join("file")), later(), &Stamp::new());
+        let before = sent(&old);
         fs::rename(&old, folder.path().join("gone")).expect("a folder can be renamed");
         fs::rename(&new, &old).expect("a folder can be renamed");
-        assert_ne!(before, stamp(&old));
+        assert_ne!(before, sent(&old));
     }
 
     #[test]
