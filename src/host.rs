@@ -4,6 +4,7 @@
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
 pub(crate) mod agents;
+mod build;
 pub mod commands;
 mod engine;
 mod error;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use indexmap::IndexMap;
 
-use crate::cache::{CacheExport, CacheImport, CacheServices};
+use crate::cache::CacheServices;
 use crate::plan;
 
+pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
 
@@ -84,128 +86,6 @@ pub trait Builder: Send + Sync {
 
     /// Takes a name away from an image of the engine. That this fails harms nobody: the name is of no other use.
     async fn forget(&self, reference: &str);
-}
-
-/// One build, with nothing left to decide.
-#[derive(Debug, Clone)]
-pub struct BuildRequest {
-    pub build: plan::Build,
-    /// What stands in for the contexts of `build` that are images of the plan, and for images that the Dockerfile
-    /// names: a context's name, or a reference, → `docker-image://…`.
-    pub images: IndexMap<String, String>,
-    /// `host/name:tag`: the names that the image gets in the engine.
-    pub references: Vec<String>,
-    /// Where the image goes at the end of the build if the engine has no store of its own: to these repositories
-    /// (`host/name`), without a tag. Empty: it stays where it is.
-    pub push_to: Vec<String>,
-    pub cache_from: Vec<CacheImport>,
-    pub cache_to: Vec<CacheExport>,
-    /// The sockets of SSH agents, by the id under which `RUN --mount=type=ssh` asks for them.
-    pub agents: IndexMap<String, PathBuf>,
-    /// For base images and caches.
-    pub logins: Logins,
-}
-
-/// Credentials by registry host: those of the file's registries, else those that the machine has.
-#[derive(Clone)]
-pub struct Logins {
-    declared: IndexMap<String, Credentials>,
-    registry: Arc<dyn Registry>,
-}
-
-impl Logins {
-    pub fn new(declared: IndexMap<String, Credentials>, registry: Arc<dyn Registry>) -> Self {
-        Self { declared, registry }
-    }
-
-    /// The credentials for a host, `None` if it is to be used without.
-    pub async fn find(&self, host: &str) -> Option<Credentials> {
-        match self.declared.get(host) {
-            Some(declared) => Some(declared.clone()),
-            None => self.registry.machine_login(host).await,
-        }
-    }
-}
-
-impl fmt::Debug for Logins {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Logins").field("declared", &self.declared).finish_non_exhaustive()
-    }
-}
-
-/// What a build is doing.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum BuildProgress {
-    /// A step started, ended or changed; later snapshots of a step replace earlier ones.
-    Step(BuildStep),
-    /// Output of a step, whole lines.
-    Output { step: String, line: String },
-    /// BuildKit's opinion of the Dockerfile, or a cache that could not be read.
-    Warning(String),
-}
-
-/// A step of a build as BuildKit sees it: an instruction, or work around them (loading the context, exporting).
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct BuildStep {
-    /// Identifies the step within its build.
-    pub id: String,
-    /// `[2/4] COPY requirements.txt .`
-    pub name: String,
-    pub state: StepState,
-    /// Time that it ran so far.
-    pub elapsed: Duration,
-    /// It had ended before: engines report the loading of a step's layers as more of the same step.
-    pub again: bool,
-    /// Whether it stands for an instruction of the Dockerfile.
-    pub instruction: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepState {
-    Waiting,
-    Running,
-    /// Done without being executed.
-    Cached,
-    Executed,
-    Failed,
-}
-
-/// A finished build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Built {
-    /// The image as the engine identifies it: the digest of its config or, with the containerd image store, of its
-    /// manifest.
-    pub image: String,
-    /// Whether the image is in the repositories of [`BuildRequest::push_to`] already, under its digest.
-    pub published: bool,
-    /// The instructions of the Dockerfile in their order, with whether each came from the cache; `FROM` is left out.
-    pub steps: Vec<BuiltStep>,
-}
-
-impl Built {
-    pub fn new(image: impl Into<String>, steps: Vec<BuiltStep>) -> Self {
-        Self { image: image.into(), published: false, steps }
-    }
-
-    /// The same image, which the engine has sent to its repositories.
-    #[must_use]
-    pub fn published(mut self) -> Self {
-        self.published = true;
-        self
-    }
-
-    pub fn cached(&self) -> usize {
-        self.steps.iter().filter(|step| step.cached).count()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuiltStep {
-    pub name: String,
-    pub cached: bool,
 }
 
 /// A tag to push.

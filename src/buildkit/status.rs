@@ -4,14 +4,14 @@ mod printable;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bollard_buildkit_proto::google::protobuf::Timestamp;
 use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog, VertexWarning};
 use indexmap::IndexMap;
 use regex::Regex;
 
-use crate::host::{BuildProgress, BuildStep, BuiltStep, StepState};
+use crate::host::{BuildProgress, BuildStep, BuiltStep, Interval, StepState};
 
 use printable::printable;
 
@@ -41,6 +41,8 @@ struct StepRecord {
     last_lines: VecDeque<String>,
     /// Bytes of unfinished lines, by the stream that they belong to.
     partial: BTreeMap<i64, Vec<u8>>,
+    /// What it copies or downloads: by the id of each item, how many bytes so far.
+    items: HashMap<String, u64>,
 }
 
 impl StepRecord {
@@ -54,7 +56,21 @@ impl StepRecord {
             error: String::new(),
             last_lines: VecDeque::new(),
             partial: BTreeMap::new(),
+            items: HashMap::new(),
         }
+    }
+
+    fn built(&self, stage: &str) -> BuiltStep {
+        let mut step = BuiltStep::new(&self.name, self.cached);
+        stage.clone_into(&mut step.stage);
+        let interval = |((seconds, nanos), took): (&(i64, i32), &Duration)| {
+            let since = Duration::new(u64::try_from(*seconds).ok()?, u32::try_from(*nanos).ok()?);
+            Some(Interval { started: UNIX_EPOCH.checked_add(since)?, took: *took })
+        };
+        step.intervals = self.intervals.iter().filter_map(interval).collect();
+        step.intervals.sort();
+        step.bytes = self.items.values().sum();
+        step
     }
 
     /// Adds output and returns the lines that it completed.
@@ -101,6 +117,13 @@ impl Progress {
     pub(super) fn update(&mut self, message: StatusResponse, report: &(dyn Fn(BuildProgress) + Send + Sync)) {
         for vertex in &message.vertexes {
             self.vertex(vertex, report);
+        }
+        for item in &message.statuses {
+            if let (Some(record), Ok(bytes @ 1..)) =
+                (self.steps.get_mut(&item.vertex), u64::try_from(item.current))
+            {
+                record.items.insert(item.id.clone(), bytes);
+            }
         }
         for log in &message.logs {
             self.log(log, report);
@@ -165,7 +188,7 @@ impl Progress {
                 stages.push(instruction.stage);
                 stages.len() - 1
             });
-            let step = BuiltStep { name: record.name.clone(), cached: record.cached };
+            let step = record.built(instruction.stage);
             steps.push(((stage, instruction.index), step));
         }
         steps.sort_by_key(|(order, _)| *order);
@@ -265,6 +288,8 @@ impl<'a> Instruction<'a> {
 mod tests {
     use std::sync::Mutex;
 
+    use bollard_buildkit_proto::moby::buildkit::v1::VertexStatus;
+
     use super::*;
 
     fn vertex(name: &str, cached: bool, error: &str) -> Vertex {
@@ -318,6 +343,28 @@ mod tests {
         let steps: Vec<_> = progress.built_steps().into_iter().map(|step| (step.name, step.cached)).collect();
         let expected = [("[2/3] COPY requirements.txt .", true), ("[3/3] ADD ./src .", false)];
         assert_eq!(steps, expected.map(|(name, cached)| (name.to_owned(), cached)));
+    }
+
+    #[test]
+    fn a_step_tells_its_stage_its_times_and_its_bytes() {
+        let run = vertex("[builder 2/2] RUN make", false, "");
+        let again = Vertex { started: Some(Timestamp { seconds: 20, nanos: 5 }), ..run.clone() };
+        let item = |id: &str, current| VertexStatus {
+            id: id.into(),
+            vertex: run.digest.clone(),
+            current,
+            ..VertexStatus::default()
+        };
+        let mut progress = Progress::default();
+        let statuses = vec![item("a", 10), item("b", 5), item("a", 70)];
+        let vertexes = vec![run.clone(), again];
+        progress.update(StatusResponse { vertexes, statuses, ..StatusResponse::default() }, &|_| {});
+        let steps = progress.built_steps();
+        let [step] = steps.as_slice() else { panic!("one step") };
+        assert_eq!((step.stage.as_str(), step.bytes), ("builder", 75));
+        let times: Vec<_> = step.intervals.iter().map(|one| (one.started, one.took.as_secs())).collect();
+        let at = |seconds, nanos| UNIX_EPOCH + Duration::new(seconds, nanos);
+        assert_eq!(times, [(at(10, 0), 2), (at(20, 5), 0)]);
     }
 
     #[test]

@@ -117,10 +117,7 @@ impl Builder for Script {
             std::future::pending::<()>().await;
         }
         let image = if request.references.iter().any(|name| name.contains("api")) { "api" } else { "cron" };
-        Ok(Built::new(
-            format!("sha256:config-{image}"),
-            vec![BuiltStep { name: "[2/2] RUN x".into(), cached: true }],
-        ))
+        Ok(Built::new(format!("sha256:config-{image}"), vec![BuiltStep::new("[2/2] RUN x", true)]))
     }
 
     async fn push(
