@@ -8,11 +8,11 @@ use super::harness::{BUILD_ONLY, Ended, Parts, Project, eventually, part};
 const HELP: &str =
     "help: free disk space where the engine keeps its data, for example with `docker system prune`";
 
-/// The base image needs some 50 MiB of the disk. Not all of the 256 MiB can be asked for: containerd's image store
+/// The base image needs some 50 MiB of the disk. Not all of the 400 MiB can be asked for: containerd's image store
 /// does not give back all that a failed build has fetched.
 const FREE: u64 = 100 * 1024 * 1024;
 
-/// The engine with a disk of 256 MiB, emptied before.
+/// The engine with a disk of 400 MiB, emptied before.
 struct SmallEngine(Engine);
 
 impl SmallEngine {
@@ -40,9 +40,9 @@ impl SmallEngine {
 fn a_step_that_fills_the_disk_is_named_with_its_output() {
     let _parts = Parts::take();
     let engine = SmallEngine::take();
-    let project = Project::with_steps(BUILD_ONLY, "RUN dd if=/dev/zero of=/filling bs=1M count=400");
+    let project = Project::with_steps(BUILD_ONLY, "RUN dd if=/dev/zero of=/filling bs=1M count=700");
     let run = engine.is_filled_by(&project);
-    let step = "[2/2] RUN dd if=/dev/zero of=/filling bs=1M count=400";
+    let step = "[2/2] RUN dd if=/dev/zero of=/filling bs=1M count=700";
     assert_eq!(run.errors(), [format!("image `app` was not built: step `{step}` failed: exit code: 1")]);
     run.says("  │ dd: error writing '/filling': No space left on device");
 }
@@ -55,7 +55,7 @@ fn a_context_that_fills_the_disk_is_named() {
     // Without a base image: it would fill the disk at the same time.
     project.file("Dockerfile", "ARG BASE\nFROM scratch\nCOPY big /\n");
     let file = File::create(project.path("big")).expect("files can be made");
-    file.set_len(400 << 20).expect("files can have holes");
+    file.set_len(700 << 20).expect("files can have holes");
     let run = engine.is_filled_by(&project);
     let [error] = run.errors()[..] else { panic!("one error: {}", run.stderr) };
     let start = "image `app` was not built: step `[internal] load build context` failed: ";
