@@ -78,7 +78,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
     checker.lint(&program);
     program.locals = checker.locals;
     let mut diagnostics = checker.diagnostics;
-    diagnostics.iter_mut().for_each(errors::shorten);
+    diagnostics.iter_mut().for_each(crate::diag::shorten);
     let is_about_names = |one: &Diagnostic| one.code.as_str().starts_with("E02");
     if has_errors(parsed) || diagnostics.iter().any(is_about_names) {
         // What uses an item may be the part that could not be read, or the name that was misspelled.

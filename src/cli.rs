@@ -158,6 +158,7 @@ enum Progress {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    ignore_empty_no_color();
     log_to_stderr(cli.verbose);
     ExitCode::from(match cli.command {
         Command::Run(args) => block_on(run::run(&args)),
@@ -182,6 +183,19 @@ fn block_on(command: impl Future<Output = u8>) -> u8 {
     // A build that was given up may still have a file open; there is nothing left to wait for.
     runtime.shutdown_background();
     code
+}
+
+/// `NO_COLOR=` is as if it were unset (<https://no-color.org>); the console crate takes it as set.
+#[expect(clippy::disallowed_methods, reason = "colours are a setting of the program, not of a plan")]
+fn ignore_empty_no_color() {
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    let is_empty = std::env::var_os("NO_COLOR").is_some_and(|value| value.is_empty());
+    if is_empty && variable("CLICOLOR") != "0" && variable("TERM") != "dumb" {
+        console::set_colors_enabled(console::Term::stdout().is_term() || console::colors_enabled());
+        console::set_colors_enabled_stderr(
+            console::Term::stderr().is_term() || console::colors_enabled_stderr(),
+        );
+    }
 }
 
 fn log_to_stderr(verbose: u8) {

@@ -17,6 +17,7 @@ pub use code::{Code, Severity};
 pub use keys::looks_like_aws_key;
 pub(crate) use suggest::Searches;
 pub use suggest::{only_similar, similar};
+pub(crate) use words::shorten;
 pub use words::{quoted, shortened};
 
 /// A place in a source and what is true there.

@@ -14,6 +14,7 @@ mod format;
 mod lower;
 mod parse;
 mod scan;
+mod yaml;
 
 pub use format::format;
 

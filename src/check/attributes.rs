@@ -92,6 +92,8 @@ impl<'a> Checker<'a> {
         let mut found = Attributes::new(schema);
         let mut seen: Named<Span> = Named::default();
         let mut unknown: HashMap<&'a str, Span> = HashMap::new();
+        let entries: Vec<_> = entries.into_iter().collect();
+        let mut written: HashSet<String> = entries.iter().map(|entry| entry.name().value.clone()).collect();
         for entry in entries {
             let name = entry.name();
             let attribute = schema.iter().find(|attribute| attribute.name == name.value);
@@ -106,7 +108,10 @@ impl<'a> Checker<'a> {
             }
             let Some(attribute) = attribute else {
                 unknown.insert(&name.value, name.span);
-                self.report(errors::unknown_attribute(name, owner.kind, schema));
+                let mut diagnostic = errors::unknown_attribute(name, owner.kind, schema);
+                // A second value for an attribute would be another mistake.
+                diagnostic.edits.retain(|edit| written.insert(edit.replacement.clone()));
+                self.report(diagnostic);
                 self.use_names(entry.exprs());
                 continue;
             };

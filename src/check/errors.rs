@@ -14,6 +14,7 @@ pub(super) use waves::*;
 
 use super::attributes::Owner;
 use super::exprs::Subject;
+use super::functions::Function;
 use super::names::{Declared, Kind};
 use super::program::{Expr, ExprKind};
 use super::schema::{Attribute, ITEMS};
@@ -24,11 +25,6 @@ use crate::syntax::ast::Name;
 
 /// How many labels besides the primary one a message has.
 const MAX_LABELS: usize = 3;
-/// How many characters headlines and labels have.
-const MAX_HEADLINE: usize = 72;
-const MAX_LABEL: usize = 50;
-/// How many characters a word in backticks has; fewer where there is no room.
-const WORD_LENGTHS: [usize; 4] = [64, 32, 24, 12];
 /// How many names of a list or a circle a message says.
 const MAX_NAMES: usize = 8;
 
@@ -48,49 +44,6 @@ fn noun(ty: &Type) -> String {
         Type::Family => "family".to_owned(),
         _ => format!("`{ty}`"),
     }
-}
-
-/// Shortens the words in backticks that are too long: names, keys and types. In headlines and labels they are as short
-/// as it takes.
-pub(super) fn shorten(diagnostic: &mut Diagnostic) {
-    shorten_to(&mut diagnostic.message, MAX_HEADLINE);
-    for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
-        shorten_to(&mut label.text, MAX_LABEL);
-    }
-    for text in diagnostic.notes.iter_mut().chain(&mut diagnostic.help) {
-        if text.len() > WORD_LENGTHS[0] {
-            *text = with_short_words(text, WORD_LENGTHS[0]);
-        }
-    }
-}
-
-fn shorten_to(text: &mut String, room: usize) {
-    for longest in WORD_LENGTHS {
-        if text.chars().count() > room {
-            *text = with_short_words(text, longest);
-        }
-    }
-}
-
-fn with_short_words(text: &str, longest: usize) -> String {
-    let piece = |(index, piece): (usize, &str)| {
-        let is_code = index % 2 == 1;
-        let words =
-            piece.split(' ').map(|word| if is_code { short_word(word, longest) } else { word.to_owned() });
-        words.collect::<Vec<_>>().join(" ")
-    };
-    text.split('`').enumerate().map(piece).collect::<Vec<_>>().join("`")
-}
-
-/// A word without its middle, if it is too long: the end may be what was asked of a name, as in `name.ref`.
-fn short_word(word: &str, longest: usize) -> String {
-    let count = word.chars().count();
-    if count <= longest {
-        return word.to_owned();
-    }
-    let start = word.chars().take(longest / 2);
-    let end = word.chars().skip(count + 1 - longest / 2);
-    start.chain(['…']).chain(end).collect()
 }
 
 /// `` `a`, `b` ``
@@ -216,6 +169,16 @@ pub(super) fn unknown_name(
     if is_tag {
         diagnostic = diagnostic.with_note("a tag that is not the name of a value is written in quotes");
     }
+    if let Some(function) = takes_written_name(subject) {
+        // A variable or a file without quotes: a value of a similar name would be read instead.
+        return diagnostic.with_help(format!("write `{function}(\"{name}\")`"));
+    }
+    if let Some(value) = boolean(name, wanted) {
+        return diagnostic.with_edit(span, value).with_help(format!("write `{value}`"));
+    }
+    if matches!(name, "None" | "nil" | "undefined") {
+        return diagnostic.with_help("leave the attribute out, or give a default with `??`");
+    }
     if let Some((found, item)) = nearby.similar {
         let noun = item.kind.noun();
         return diagnostic
@@ -243,6 +206,29 @@ pub(super) fn unknown_name(
         _ => diagnostic
             .with_help(format!("either write `\"{name}\"` if this is a string"))
             .with_help(format!("or declare `let {name} = …`")),
+    }
+}
+
+/// What other languages write for `true` and `false`; words such as `on` only where a `bool` is wanted.
+fn boolean(name: &str, wanted: &Type) -> Option<&'static str> {
+    match name {
+        "True" | "TRUE" => Some("true"),
+        "False" | "FALSE" => Some("false"),
+        _ if *wanted != Type::Bool => None,
+        _ => match name.to_lowercase().as_str() {
+            "yes" | "on" | "y" => Some("true"),
+            "no" | "off" | "n" => Some("false"),
+            _ => None,
+        },
+    }
+}
+
+/// The function that a place belongs to, if what is written there is mostly the name of a variable or of a file.
+fn takes_written_name(subject: Subject<'_>) -> Option<&'static str> {
+    match subject {
+        Subject::SecretSource(function) => Some(function),
+        Subject::Argument(function @ (Function::Env | Function::Read)) => Some(function.name()),
+        _ => None,
     }
 }
 
@@ -443,7 +429,17 @@ pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
     let known = ["string", "int", "bool", "duration", "list<string>"];
     let diagnostic =
         Diagnostic::new(Code::UnknownName, format!("no param type named `{name}`"), span, "unknown type");
-    suggest(diagnostic, "type", name, &known)
+    let (meant, is_same) = match name {
+        "str" | "text" | "char" => ("string", true),
+        "integer" | "i64" | "i32" | "u64" | "u32" => ("int", true),
+        "boolean" => ("bool", true),
+        "number" | "num" => ("int", false),
+        "float" | "double" | "decimal" => ("string", false),
+        "path" | "file" => ("string", false),
+        "array" | "list" | "list<str>" | "set" | "list<int>" => ("list<string>", false),
+        _ => return suggest(diagnostic, "type", name, &known),
+    };
+    diagnostic.with_edit_if(span, is_same.then_some(meant)).with_help(format!("write `{meant}`"))
 }
 
 pub(super) fn rule_of_other_type(rule: &Name, param: &Name, ty: &Type) -> Diagnostic {
@@ -461,25 +457,4 @@ pub(super) fn unused(noun: &str, name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::UnusedItem, format!("{noun} `{name}` is never used"), span, "not referenced")
         .with_note("unused items are still checked")
         .with_help("remove it, or prefix the name with `_`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{short_word, shorten_to, with_short_words};
-
-    #[test]
-    fn long_names_lose_their_middle() {
-        let long = "k".repeat(64);
-        assert_eq!(short_word(&long, 64), long);
-        let short = short_word(&format!("{long}é.ref"), 64);
-        assert_eq!(short.chars().count(), 64);
-        assert!(short.starts_with("kkk") && short.contains("k…k") && short.ends_with("ké.ref"));
-        let text = format!("{long}{long} `image {long}{long}` has");
-        let shown = with_short_words(&text, 64);
-        assert!(shown.starts_with(&format!("{long}{long} `image kk")), "only what is quoted");
-        assert!(shown.ends_with("k` has") && shown.chars().count() < text.len());
-        let mut headline = format!("`{long}` is `{long}`");
-        shorten_to(&mut headline, 72);
-        assert!(headline.chars().count() <= 72 && headline.contains("…"), "{headline}");
-    }
 }

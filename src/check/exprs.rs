@@ -92,7 +92,8 @@ pub(super) enum Subject<'a> {
     Tag(Span),
     /// An argument of `cache.…` by its name.
     CacheArgument(&'static str),
-    SecretSource,
+    /// The argument of `env` or `file`, whose name this is.
+    SecretSource(&'static str),
     StepArgument,
     Script,
     Hole,

@@ -164,10 +164,10 @@ impl<'a> Checker<'a> {
             ast::ExprKind::Error => return SecretSource::Env(Expr::error(source.span)),
             _ => None,
         };
-        let place = Place::plain(Subject::SecretSource);
+        let place = |function| Place::plain(Subject::SecretSource(function));
         match call {
-            Some(("env", value)) => SecretSource::Env(self.expr(value, &Type::String, place)),
-            Some(("file", value)) => SecretSource::File(self.expr(value, &Type::String, place)),
+            Some(("env", value)) => SecretSource::Env(self.expr(value, &Type::String, place("env"))),
+            Some(("file", value)) => SecretSource::File(self.expr(value, &Type::String, place("file"))),
             _ => {
                 self.report(errors::secret_source(source.span));
                 SecretSource::Env(Expr::error(source.span))
@@ -303,11 +303,16 @@ impl<'a> Checker<'a> {
     pub(super) fn bind_one(&mut self, name: &'a ast::Name, list: Expr, item: Type) -> Binder {
         let local = LocalId(self.locals);
         self.locals += 1;
-        if let Some(declared) = self.names.get(&name.value) {
-            self.report(errors::binder_hides(name, declared));
-        } else if self.scope.iter().any(|(other, ..)| *other == name.value) {
-            self.report(errors::binder_twice(name));
-        }
+        let report = match self.names.get(&name.value) {
+            Some(declared) => Some(errors::binder_hides(name, declared)),
+            None if self.scope.iter().any(|(other, ..)| *other == name.value) => {
+                Some(errors::binder_twice(name))
+            }
+            None => None,
+        };
+        // Which of the two a use means is not known, so nothing more is said about either.
+        let item = if report.is_some() { Type::Error } else { item };
+        self.diagnostics.extend(report);
         self.scope.push((&name.value, local, item));
         Binder { local, name: name.clone(), list }
     }

@@ -46,7 +46,7 @@ pub fn only_similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
 
 /// The candidate that `name` was probably meant to be: the same word in another case, else the nearest by the number of
 /// edits (a character more, less or another one, or two that have changed places), at most one in three of its
-/// characters and at least one. Ties go to the first in the alphabet.
+/// characters; none for a name of one or two. Ties go to the first in the alphabet.
 pub fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut search = Search::new(name)?;
     let mut best: Option<(usize, &str)> = None;
@@ -79,7 +79,8 @@ impl<'n> Search<'n> {
         (length <= LONGEST).then(|| Self {
             name,
             letters: letters.collect(),
-            limit: (length / 3).max(1),
+            // Any one letter is one edit away from any other, and two letters are half of each other.
+            limit: if length <= 2 { 0 } else { length / 3 },
             other: Vec::new(),
             rows: Default::default(),
         })

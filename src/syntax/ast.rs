@@ -55,6 +55,23 @@ pub enum ItemKind {
     Poisoned(Name),
 }
 
+impl ItemKind {
+    /// The name that values call it by; waves have names of their own.
+    pub fn name(&self) -> Option<&Name> {
+        match self {
+            ItemKind::Param(param) => Some(&param.name),
+            ItemKind::Let(item) => Some(&item.name),
+            ItemKind::Secret(secret) => Some(&secret.name),
+            ItemKind::Registry(block) | ItemKind::Repository(block) | ItemKind::Builder(block) => {
+                Some(&block.name)
+            }
+            ItemKind::Template(image) | ItemKind::Image(image) => Some(&image.name),
+            ItemKind::Poisoned(name) => Some(name),
+            ItemKind::Wave(_) | ItemKind::Include(_) => None,
+        }
+    }
+}
+
 /// `param NAME: TYPE = default { … }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {

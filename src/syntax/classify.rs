@@ -29,18 +29,10 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
     let word_before = last_word(before);
     let rest = failure.source.get(failure.at..).unwrap_or_default();
     let rest_of_line = rest.lines().next().unwrap_or_default();
+    if let Some(diagnostic) = failure.header(found, span).or_else(|| failure.foreign(found, span)) {
+        return diagnostic;
+    }
     match found {
-        "?" => {
-            let condition = before.split_once(" = ").map_or("", |(_, condition)| condition.trim());
-            let branches = rest_of_line.trim_start_matches('?').split_once(':');
-            match branches.filter(|_| !condition.is_empty()) {
-                Some((then, otherwise)) => values::ternary(condition, then.trim(), otherwise.trim(), span),
-                None => values::ternary("a", "b", "c", span),
-            }
-        }
-        "$" => values::stray_dollar(span),
-        "<" if rest.starts_with("<<") => values::heredoc(span),
-        "and" | "or" | "not" => values::word_operator(found, span),
         "=" if failure.in_step() => {
             let start = before.trim_end().len() - word_before.len();
             let start = failure.at - before.len() + start;
@@ -64,9 +56,11 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
         "|" | "&" if rest.starts_with("||") || rest.starts_with("&&") => {
             errors::operator_between_steps(&found.repeat(2), failure.span_at(failure.at, 2))
         }
-        "=" if failure.expected.contains(&Rule::body) => {
-            syntax::block_not_value(before.split_whitespace().next().unwrap_or_default(), span)
+        "=" if failure.expected.contains(&Rule::body) => syntax::block_not_value(before.trim(), span),
+        _ if before.trim() == "cachelang" && !found.is_empty() => {
+            syntax::malformed_version(span).with_edit_if(span, (found == "\"1\"").then_some("1"))
         }
+        "" if failure.has_brace_on_next_line() => errors::brace_on_next_line(before.trim(), span),
         _ if before.trim() == "include" => {
             let text = argument(rest_of_line);
             errors::unquoted_argument(text, failure.span_at(failure.at, text.len()))
@@ -85,6 +79,66 @@ pub(super) fn classify(failure: &Failure<'_>) -> Diagnostic {
 }
 
 impl<'a> Failure<'a> {
+    /// What other languages write in values and types.
+    fn foreign(&self, found: &str, span: Span) -> Option<Diagnostic> {
+        let before = self.line_before();
+        let rest = self.source.get(self.at..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default();
+        Some(match found {
+            "?" => {
+                let condition = segment(before).trim();
+                let branches = ternary_branches(line.trim_start_matches('?'));
+                match branches.filter(|_| !condition.is_empty() && !self.in_step()) {
+                    Some((then, otherwise)) => values::ternary(condition, then, otherwise, span),
+                    None => values::ternary("a", "b", "c", span),
+                }
+            }
+            "$" if rest.starts_with("${{") => {
+                let length = line.find("}}").map_or(3, |end| end + 2);
+                let source = line.get(..length).unwrap_or_default();
+                values::github_expression(source, self.span_at(self.at, length))
+            }
+            "$" => values::stray_dollar(span),
+            "<" if rest.starts_with("<<") => values::heredoc(span),
+            "and" | "or" | "not" => values::word_operator(found, span),
+            "(" | "[" | "<" if before.trim_start().starts_with("param ") && !before.contains('=') => {
+                let brackets = if found == "<" { argument(line) } else { in_brackets(line) };
+                let word = last_word(before);
+                let written = format!("{word}{brackets}");
+                errors::type_with_brackets(&written, self.span_at(self.at - word.len(), written.len()))
+            }
+            "<" | ">" => {
+                let length = if rest.as_bytes().get(1) == Some(&b'=') { 2 } else { 1 };
+                let operator = rest.get(..length).unwrap_or(found);
+                errors::no_such_comparison(operator, self.span_at(self.at, length))
+            }
+            "-" | "*" | "/" if self.in_arithmetic() => errors::arithmetic(found, span),
+            "=" => return self.equals_signs(),
+            _ => return None,
+        })
+    }
+
+    /// `a === b`, `let a == b`
+    fn equals_signs(&self) -> Option<Diagnostic> {
+        let before = self.line_before();
+        let rest = self.source.get(self.at..).unwrap_or_default();
+        let start = before.trim_end_matches(['=', '!']);
+        let length = rest.len() - rest.trim_start_matches('=').len() + before.len() - start.len();
+        let operator = self.span_at(self.at - before.len() + start.len(), length);
+        let words: Vec<_> = segment(start).split_whitespace().collect();
+        match words.as_slice() {
+            ["let" | "secret", name] | [name]
+                if length == 2 && !start.trim_end().ends_with('=') && name.chars().all(is_word) =>
+            {
+                Some(syntax::comparison_for_equals(name, operator))
+            }
+            _ if length == 3 => {
+                Some(values::triple_equals(before.ends_with('!') || before.ends_with("!="), operator))
+            }
+            _ => None,
+        }
+    }
+
     /// A block that starts with a word that starts none.
     fn unknown_block(&self) -> Diagnostic {
         let before = self.line_before();
@@ -103,6 +157,53 @@ impl<'a> Failure<'a> {
         } else {
             errors::unknown_block(word, span)
         }
+    }
+
+    /// What is wrong between the keyword of a block and its `{`.
+    fn header(&self, found: &str, span: Span) -> Option<Diagnostic> {
+        let before = self.line_before();
+        let line = before.rsplit(['{', '}', ';']).next().unwrap_or_default();
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (keyword, name) = (*words.first()?, *words.get(1)?);
+        let is_block = matches!(
+            keyword,
+            "registry" | "repository" | "builder" | "template" | "image" | "wave" | "stage"
+        );
+        if !is_block || line.contains(['=', ':']) {
+            return None;
+        }
+        let last = *words.last()?;
+        match found {
+            ":" | "=" | "[" if words.len() > 2 && matches!(last, "after" | "extends") => {
+                Some(errors::names_behind(last, found, span))
+            }
+            _ if found.starts_with('"') && words.len() > 2 && matches!(last, "after" | "extends") => {
+                Some(errors::names_behind(last, found, span))
+            }
+            ":" if words.len() == 2 => Some(errors::colon_behind_header(keyword, name, span)),
+            _ if self.expected.contains(&Rule::body) && found.starts_with(is_word) => {
+                errors::foreign_clause(keyword, found, span)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a sign stands between two operands, with a blank on both sides.
+    fn in_arithmetic(&self) -> bool {
+        let after = self.source.get(self.at + 1..).unwrap_or_default();
+        let (before, line) = (self.line_before(), after.lines().next().unwrap_or_default());
+        let is_operand = |one: char| is_word(one) || matches!(one, ')' | ']' | '(');
+        !self.in_step()
+            && before.trim_end().ends_with(is_operand)
+            && before.ends_with(' ') == line.starts_with(' ')
+            && line.trim_start().starts_with(is_operand)
+            && (before.ends_with(' ') || last_word(before).starts_with(|first: char| first.is_ascii_digit()))
+            && before.contains('=')
+    }
+
+    fn has_brace_on_next_line(&self) -> bool {
+        let rest = self.source.get(self.at..).unwrap_or_default();
+        self.expected.contains(&Rule::body) && rest.trim_start().starts_with('{')
     }
 
     /// Whether a complete value stands before what was found, and nothing that could go on with it.
@@ -215,6 +316,63 @@ impl<'a> Failure<'a> {
     }
 }
 
+/// The characters of a text that stand in no string, each with its place.
+fn outside_strings(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let (mut in_string, mut escaped) = (false, false);
+    text.char_indices().filter(move |(_, character)| {
+        let was_inside = in_string;
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            _ => {}
+        }
+        !was_inside && !in_string
+    })
+}
+
+/// The end of a line that belongs to one value: what stands behind the last `=`, `,`, `;` or bracket that is open.
+fn segment(line: &str) -> &str {
+    let mut outer = Vec::new();
+    let mut start = 0;
+    for (at, character) in outside_strings(line) {
+        let rest = line.get(at..).unwrap_or_default();
+        let before = line.get(..at).unwrap_or_default();
+        match character {
+            '(' | '[' | '{' => outer.push(std::mem::replace(&mut start, at + 1)),
+            ')' | ']' | '}' => start = outer.pop().unwrap_or(at + 1),
+            ',' | ';' => start = at + 1,
+            '=' if !rest.starts_with("==") && !before.ends_with(['=', '!', '<', '>']) => start = at + 1,
+            _ => {}
+        }
+    }
+    line.get(start..).unwrap_or_default()
+}
+
+/// The `b` and `c` of `a ? b : c`, from what follows the `?`. None if they are more than two simple values.
+fn ternary_branches(text: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_usize;
+    let mut colon: Option<usize> = None;
+    let mut end = text.len();
+    for (at, character) in outside_strings(text) {
+        let is_spaced = text.get(..at).is_some_and(|before| before.ends_with(' '));
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth > 0 => depth -= 1,
+            ')' | ']' | '}' | ',' | ';' if depth == 0 => {
+                end = at;
+                break;
+            }
+            // A colon without a blank may be that of a tag.
+            ':' if depth == 0 && (is_spaced || colon.is_none()) => colon = Some(at),
+            '?' => return None,
+            _ => {}
+        }
+    }
+    let (then, otherwise) = (text.get(..colon?)?.trim(), text.get(colon? + 1..end)?.trim());
+    (!then.is_empty() && !otherwise.is_empty()).then_some((then, otherwise))
+}
+
 fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }
@@ -231,6 +389,12 @@ fn last_word(text: &str) -> &str {
     let text = text.trim_end();
     let start = text.rfind(|character| !is_word(character)).map_or(0, |at| at + 1);
     text.get(start..).unwrap_or_default()
+}
+
+/// Brackets and what stands in them, at the start of a text.
+fn in_brackets(text: &str) -> &str {
+    let end = text.find([')', ']']).map_or(1, |end| end + 1);
+    text.get(..end).unwrap_or_default()
 }
 
 /// Everything up to a blank or a bracket: what a shell would take as one word.

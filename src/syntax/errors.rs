@@ -1,6 +1,7 @@
 //! Every message of scanning and parsing. Nothing else in `syntax` holds wording.
 
 pub(super) mod failures;
+pub(super) mod foreign;
 pub(super) mod lexical;
 pub(super) mod steps;
 pub(super) mod syntax;

@@ -66,6 +66,11 @@ impl<'a> Lower<'a> {
         let mut previous: Option<Span> = None;
         for node in items {
             let start = self.span(&node);
+            if node.as_rule() == Rule::semicolon {
+                self.report(errors::semicolon_after_item(start, self.ends_line(start)));
+                previous = None;
+                continue;
+            }
             if let Some(previous) = previous
                 && !self.gap(previous, start).newline
             {
@@ -129,6 +134,12 @@ impl<'a> Lower<'a> {
         };
         let start = span.range().start;
         Span::new(self.file, start..start + length)
+    }
+
+    /// Whether nothing follows a span on its line.
+    fn ends_line(&self, span: Span) -> bool {
+        let after = span.range().end.checked_sub(self.base).and_then(|end| self.text.get(end..));
+        after.and_then(|after| after.lines().next()).is_none_or(|rest| rest.trim().is_empty())
     }
 
     /// `=` in place of another sign, with blanks around it where there are none.

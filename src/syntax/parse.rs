@@ -13,10 +13,11 @@ use pest::error::{ErrorVariant, InputLocation};
 
 use super::ast::{File, Item, ItemKind, Name};
 use super::classify::{Failure, classify};
-use super::errors::{lexical, syntax as errors};
+use super::errors::{lexical, steps, syntax as errors};
 use super::lower::{Lower, Lowered};
 use super::scan::{Chunk, ITEM_KEYWORDS, PatchKind, Scan, scan};
-use crate::diag::{Code, Diagnostic};
+use super::yaml;
+use crate::diag::{Code, Diagnostic, shorten};
 use crate::source::{FileId, SourceFile, Span, Spanned};
 
 #[derive(pest_derive::Parser)]
@@ -29,6 +30,9 @@ const MAX_RETRIES: usize = 5;
 pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>) {
     let text = source.text();
     if let Some(diagnostic) = lexical::utf_16(file, text) {
+        return (File { version: None, items: Vec::new(), comments: Vec::new() }, vec![diagnostic]);
+    }
+    if let Some(diagnostic) = yaml::recognized(file, text) {
         return (File { version: None, items: Vec::new(), comments: Vec::new() }, vec![diagnostic]);
     }
     let mut scan = scan(file, source);
@@ -57,8 +61,10 @@ pub(super) fn parse(file: FileId, source: &SourceFile) -> (File, Vec<Diagnostic>
         }
     });
     parser.check_version();
+    parser.forget_newer_version();
     let (version, items, mut diagnostics) = (parser.version, parser.items, parser.diagnostics);
     for diagnostic in &mut diagnostics {
+        shorten(diagnostic);
         for label in diagnostic.secondary.iter_mut().chain([&mut diagnostic.primary]) {
             // The grammar saw one blank for each byte of a character that was blanked, and may point between them.
             let range = label.span.range();
@@ -99,6 +105,9 @@ impl<'a> FileParser<'a> {
     fn chunk(&mut self, index: usize, chunk: &Chunk) {
         let head = self.head(chunk);
         let keyword = head.word.value.as_str();
+        if chunk.below_colon {
+            return;
+        }
         let known = ITEM_KEYWORDS.contains(&keyword) || matches!(keyword, "cachelang" | "include");
         if chunk.broken {
             self.poison(head, chunk);
@@ -146,10 +155,12 @@ impl<'a> FileParser<'a> {
         Span::new(self.file, range)
     }
 
-    /// Keeps the name of an item that could not be read.
+    /// Keeps the name of an item that could not be read; waves and steps have none that a value could be called by.
     fn poison(&mut self, head: Head<'_>, chunk: &Chunk) {
         let keyword = head.word.value.as_str();
-        if head.rest.trim_start().starts_with('=') || matches!(keyword, "cachelang" | "include") {
+        let declares_none = steps::is_step(keyword)
+            || matches!(keyword, "cachelang" | "include" | "wave" | "stage" | "pre" | "post");
+        if declares_none || head.rest.trim_start().starts_with('=') {
             return;
         }
         if let Some(name) = head.name {
@@ -310,6 +321,18 @@ impl<'a> FileParser<'a> {
             lines.map_while(|line| line.trim().strip_prefix("##")).map(str::trim).collect();
         description.reverse();
         (!description.is_empty()).then(|| description.join("\n"))
+    }
+
+    /// Of a file in a newer language nothing is known but the names that seem to be declared in it.
+    fn forget_newer_version(&mut self) {
+        if self.diagnostics.iter().any(|one| one.code == Code::UnsupportedVersion) {
+            self.diagnostics.retain(|one| one.code == Code::UnsupportedVersion);
+            let known = self.items.drain(..).filter_map(|item| {
+                let kind = ItemKind::Poisoned(item.kind.name()?.clone());
+                Some(Item { kind, ..item })
+            });
+            self.items = known.collect();
+        }
     }
 
     fn check_version(&mut self) {

@@ -44,6 +44,8 @@ pub(super) struct Chunk {
     /// Its brackets do not match, which is reported: nothing in it can be trusted but its first line.
     pub(super) broken: bool,
     indented: bool,
+    /// An indented line below one that ends with `:`, as in YAML; that one is reported.
+    pub(super) below_colon: bool,
 }
 
 /// A replacement of the same length.

@@ -32,7 +32,7 @@ fn words(subject: Subject<'_>) -> String {
         Subject::Index => "what stands in `[ ]`".to_owned(),
         Subject::PromoteTarget => "the target of `promote`".to_owned(),
         Subject::Question => "the question of `approve`".to_owned(),
-        Subject::SecretSource => "the source of a secret".to_owned(),
+        Subject::SecretSource(_) => "the source of a secret".to_owned(),
         Subject::StepArgument => "an argument of `run`".to_owned(),
         Subject::Script => "the script of `sh`".to_owned(),
         Subject::Hole => "a value inside `${ }`".to_owned(),
@@ -70,6 +70,9 @@ pub(in crate::check) fn type_mismatch(
     }
     let headline = format!("{} must be `{want}`, found `{have}`", words(subject));
     let diagnostic = Diagnostic::new(Code::TypeMismatch, headline, found.span, this_is);
+    if let (Subject::StepArgument, Type::List(_)) = (subject, have) {
+        return list_of_words(diagnostic, found);
+    }
     let diagnostic = match subject {
         Subject::Else { then } => diagnostic.with_label(then, format!("this is {}", a(&format!("`{want}`")))),
         Subject::Attribute(name) if name.value == "account" => {
@@ -78,6 +81,24 @@ pub(in crate::check) fn type_mismatch(
         _ => diagnostic,
     };
     with_rewrite(diagnostic, found, want, source, repository)
+}
+
+/// `run ["ls", "-l"]`
+fn list_of_words(diagnostic: Diagnostic, found: &Expr) -> Diagnostic {
+    let diagnostic = diagnostic.with_note("each word of `run` stands by itself, separated by blanks");
+    let ExprKind::List(items) = &found.kind else { return diagnostic };
+    let word = |item| {
+        literal_text(item)
+            .filter(|text| !text.contains(['"', '\\', '$', '`']) && !text.contains(char::is_control))
+            .map(|text| format!("\"{text}\""))
+    };
+    let words: Option<Vec<_>> = items.iter().map(word).collect();
+    match words.map(|words| words.join(" ")).filter(|words| !words.is_empty()) {
+        Some(words) if words.len() <= 60 => {
+            diagnostic.with_help(format!("write `{words}`")).with_edit(found.span, words)
+        }
+        _ => diagnostic.with_help("remove the `[`, the `]` and the `,` between the words"),
+    }
 }
 
 /// The same value in the type that is wanted.
@@ -97,6 +118,10 @@ fn with_rewrite(
         }
         (ExprKind::Int(number), Type::Duration) => {
             Some(format!("add a unit: `{number}s` for seconds, `{number}m` for minutes"))
+        }
+        (ExprKind::Duration(_), Type::Size) => {
+            let number = source.and_then(|source| source.strip_suffix('m'));
+            number.filter(|number| !number.ends_with('m')).map(|number| format!("write `{number}MiB`"))
         }
         (ExprKind::Int(number), Type::Size) => Some(format!("add a unit: `{number}MiB`")),
         (_, Type::String) if matches!(found.ty, Type::Int | Type::Bool) => {

@@ -129,3 +129,94 @@ pub(in crate::syntax) fn item_inside_block(keyword: &str, span: Span) -> Diagnos
     )
     .with_help("move it to the top level of the file")
 }
+
+/// `stage b after: a`, `after [a]`, `after "a"`
+pub(in crate::syntax) fn names_behind(clause: &str, found: &str, span: Span) -> Diagnostic {
+    let found = if found.starts_with('"') { "a string".to_owned() } else { format!("`{found}`") };
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("expected a name after `{clause}`, found {found}"),
+        span,
+        "expected a name before this",
+    )
+    .with_help(format!("write the names alone: `{clause} a, b`"))
+}
+
+/// `image api:`
+pub(in crate::syntax) fn colon_behind_header(keyword: &str, name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        "expected `{`, found `:`",
+        span,
+        "blocks stand between `{` and `}`",
+    )
+    .with_help(format!("write `{keyword} {name} {{ … }}`"))
+}
+
+/// `stage b needs a`, `wave w when x`: words of other tools, or of this one in the wrong place.
+pub(in crate::syntax) fn foreign_clause(keyword: &str, found: &str, span: Span) -> Option<Diagnostic> {
+    let help = match (found, keyword) {
+        ("needs" | "depends_on" | "waits" | "dependsOn", "stage") => "write `after` and the names of stages",
+        ("needs" | "depends_on" | "waits" | "dependsOn", "wave") => {
+            "remove it; waves run in the order of the file"
+        }
+        ("when" | "if" | "unless", "wave" | "stage" | "image") => "write `when = …` between `{` and `}`",
+        ("with" | "inherits" | "from" | "extend", "image" | "template") => {
+            "write `extends` and the name of a template"
+        }
+        ("foreach" | "matrix" | "each", "image" | "stage") => "write `for x in […]`",
+        _ => return None,
+    };
+    let diagnostic = Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("expected `{{`, found `{found}`"),
+        span,
+        "expected `{` before this",
+    );
+    Some(diagnostic.with_help(help))
+}
+
+/// `header` is what stands before the missing `{`.
+pub(in crate::syntax) fn brace_on_next_line(header: &str, span: Span) -> Diagnostic {
+    let diagnostic = Diagnostic::new(
+        Code::UnexpectedToken,
+        "expected `{`, found end of line",
+        span,
+        "expected `{` after this",
+    );
+    diagnostic.with_help(format!("write `{{` on the same line: `{header} {{`"))
+}
+
+/// `a < b`
+pub(in crate::syntax) fn no_such_comparison(operator: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{operator}` is not an operator"),
+        span,
+        "values are equal or not",
+    )
+    .with_help("compare with `==` or `!=`")
+}
+
+/// `1 - 2`
+pub(in crate::syntax) fn arithmetic(operator: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{operator}` is not an operator"),
+        span,
+        "there is no arithmetic",
+    )
+    .with_help("write the result")
+}
+
+/// `list[string]`, `string[]`
+pub(in crate::syntax) fn type_with_brackets(written: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnexpectedToken,
+        format!("`{written}` is not a type"),
+        span,
+        "types of items stand in `< >`",
+    )
+    .with_note("types are `string`, `int`, `bool`, `duration` and `list<string>`")
+    .with_help("write `list<string>`")
+}

@@ -38,16 +38,18 @@ pub(in crate::syntax) fn unterminated_multiline(opening: Span, item: Option<Span
 
 /// `content` is what stands between the quotes, if they are closed.
 pub(in crate::syntax) fn single_quotes(text: &str, span: Span, content: Option<&str>) -> Diagnostic {
-    // Beside a letter it may be an apostrophe, and `${` is text in single quotes elsewhere.
+    // Beside a letter it may be an apostrophe, beside quotes a part of a text, and `${` is text in single quotes
+    // elsewhere.
     let apart = !touches_word(text, span);
-    let sure = content.filter(|content| apart && !content.contains(['\\', '`']) && !content.contains("${"));
+    let sure =
+        content.filter(|content| apart && !content.contains(['\\', '`', '\'']) && !content.contains("${"));
     let double = sure.map(|content| format!("\"{}\"", content.replace('"', "\\\"")));
     let diagnostic = Diagnostic::new(Code::SingleQuotes, "strings use double quotes", span, "single-quoted")
         .with_edit_if(span, double.as_deref());
     match content {
         Some(_) if let Some(double) = double => diagnostic.with_help(format!("write `{double}`")),
-        Some(content) if !content.contains(['"', '\\']) => {
-            diagnostic.with_help(format!("write `\"{content}\"`"))
+        Some(content) if apart && !content.contains(['"', '\\']) => {
+            diagnostic.with_help(format!("write `\"{}\"`", content.replace("''", "'")))
         }
         Some(_) => diagnostic.with_help("write `\"…\"`, and `\\\"` for a double quote inside"),
         None => diagnostic.with_help("write `\"…\"`"),
@@ -97,9 +99,9 @@ fn closed_comment(text: &str) -> Option<Range<usize>> {
     Some(comment.trim_end().len()..line.trim_end().len())
 }
 
-/// Whether a letter, a digit or `_` stands directly beside a span.
+/// Whether a letter, a digit, `_` or a quote stands directly beside a span.
 fn touches_word(text: &str, span: Span) -> bool {
-    let is_word = |one: char| one.is_alphanumeric() || one == '_';
+    let is_word = |one: char| one.is_alphanumeric() || matches!(one, '_' | '"' | '\'');
     text.get(..span.range().start).is_some_and(|before| before.ends_with(is_word))
         || text.get(span.range().end..).is_some_and(|after| after.starts_with(is_word))
 }
@@ -298,7 +300,8 @@ pub(in crate::syntax) fn unclosed_interpolation(text: &str, hole: Span, quote: O
     let Some(quote) = quote else {
         return diagnostic.with_help("add `}` after the value");
     };
-    let value = text.get(hole.range().end..quote.range().start).unwrap_or_default().trim();
+    let value = text.get(hole.range().end..quote.range().start).unwrap_or_default();
+    let value = value.lines().next().unwrap_or_default().trim();
     let diagnostic = diagnostic.with_label(quote, "the string ends before `}`");
     if value.is_empty() {
         return diagnostic.with_help("write a value and `}`, or `\\$` for a dollar sign");

@@ -70,6 +70,12 @@ pub(in crate::syntax) fn unknown_item(word: &Name, name: Option<&Name>, rest: &s
     Some(diagnostic.with_help(help).with_edit_if(word.span, meant))
 }
 
+/// A Compose file or a workflow. `key` is its first key.
+pub(in crate::syntax) fn yaml(key: Span) -> Diagnostic {
+    Diagnostic::new(Code::UnknownItem, "this looks like YAML, not like a `.cachefile`", key, "a key of YAML")
+        .with_help("write `cachelang 1` and an `image NAME { context = \".\" }` for each image that is built")
+}
+
 fn not_an_item(word: &Name) -> Diagnostic {
     Diagnostic::new(
         Code::UnexpectedToken,
@@ -118,6 +124,17 @@ pub(in crate::syntax) fn malformed_version(span: Span) -> Diagnostic {
 pub(in crate::syntax) fn items_on_one_line(span: Span) -> Diagnostic {
     Diagnostic::new(Code::MissingSeparator, "two items on one line", span, "expected a new line before this")
         .with_help("start every item on a line of its own")
+}
+
+/// `let a = 1;`
+pub(in crate::syntax) fn semicolon_after_item(span: Span, ends_line: bool) -> Diagnostic {
+    let diagnostic =
+        Diagnostic::new(Code::MissingSeparator, "`;` does not separate items", span, "expected a new line");
+    if ends_line {
+        diagnostic.with_help("remove it; an item ends with its line").with_edit(span, "")
+    } else {
+        diagnostic.with_help("start every item on a line of its own").with_edit(span, "\n")
+    }
 }
 
 // ---- Names
@@ -227,6 +244,18 @@ pub(in crate::syntax) fn expected_equals(
         Some(value) => diagnostic.with_help(format!("write `{name} = {value}`")),
         None => diagnostic.with_help(format!("replace `{sign}` with `=`")),
     }
+}
+
+/// `let a == "b"`
+pub(in crate::syntax) fn comparison_for_equals(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::ExpectedEquals,
+        format!("expected `=` after `{name}`"),
+        span,
+        "this compares two values",
+    )
+    .with_help(format!("write `{name} = …`"))
+    .with_edit(span, "=")
 }
 
 /// `context "."`, and `no_cache` alone. `at` is the first token of the value.
@@ -347,51 +376,6 @@ pub(in crate::syntax) fn missing_comma(
         Some(previous) => diagnostic.with_help(format!("add `,` after `{previous}`")),
         None => diagnostic.with_help("add `,` before this"),
     }
-}
-
-/// `cache-from` and other names that only other tools have.
-pub(in crate::syntax) fn dashed_attribute(name: &str, span: Span) -> Diagnostic {
-    let help = match name {
-        "build-arg" | "build-args" => Some("write `args`"),
-        "cache-from" => Some("use a `cache { from = […] }` block"),
-        "cache-to" => Some("use a `cache { to = […] }` block"),
-        "dockerfile-inline" => Some("write `dockerfile_inline`"),
-        "no-cache" => Some("write `no_cache`"),
-        "no-cache-filter" => Some("write `no_cache_stages`"),
-        "extra-hosts" => Some("write `extra_hosts`"),
-        "shm-size" => Some("write `shm_size`"),
-        _ => None,
-    };
-    let meant = match help {
-        Some(help) => help.strip_prefix("write `").and_then(|name| name.strip_suffix('`')).map(str::to_owned),
-        None => Some(name.replace('-', "_")),
-    };
-    let label = match help {
-        Some(_) if name.starts_with("build-arg") => "this is an option of `docker build`",
-        Some(_) => "names use `_`, and this is `docker-bake` syntax",
-        None => "names use `_`",
-    };
-    Diagnostic::new(Code::NotAnAttributeName, format!("`{name}` is not an attribute name"), span, label)
-        .with_edit_if(span, meant)
-        .with_help(help.map_or_else(|| format!("write `{}`", name.replace('-', "_")), str::to_owned))
-}
-
-/// Attributes of `docker-bake` that are something else here.
-pub(in crate::syntax) fn bake_attribute(name: &str, span: Span) -> Option<Diagnostic> {
-    let help = match name {
-        "build_arg" | "build_args" => "write `args = { … }`",
-        "depends_on" => "name the image in `contexts`; a `stage` waits with `after`",
-        "matrix" => "write `image NAME for x in list { … }`",
-        "inherits" => "write `image NAME extends template { … }`",
-        _ => return None,
-    };
-    let diagnostic = Diagnostic::new(
-        Code::NotAnAttributeName,
-        format!("`{name}` is not an attribute name"),
-        span,
-        "this is `docker-bake` syntax",
-    );
-    Some(diagnostic.with_help(help))
 }
 
 pub(in crate::syntax) fn dashed_key(name: &str, span: Span) -> Diagnostic {

@@ -33,6 +33,9 @@ pub(in crate::syntax) fn malformed_number(source: &str, problem: &NumberProblem,
             .with_note("durations end in `ms`, `s`, `m`, `h` or `d`, sizes in `KiB`, `MiB`, `GiB` or `TiB`")
             .with_help(format!("write `{written}`"))
             .with_edit_if(span, is_same_unit(source, written).then_some(written.as_str())),
+        NumberProblem::SeveralUnits(sum) => {
+            new("a duration has one unit").with_help(format!("write `{sum}`")).with_edit(span, sum.as_str())
+        }
         NumberProblem::UnknownUnit => new("letters follow the number")
             .with_note("durations end in `ms`, `s`, `m`, `h` or `d`, sizes in `KiB`, `MiB`, `GiB` or `TiB`")
             .with_help(format!("write `\"{source}\"` if this is a string")),
@@ -64,7 +67,7 @@ pub(in crate::syntax) fn blank_before_unit(number: &str, unit: &str, span: Span)
     .with_help(format!("remove the space: `{number}{unit}`"))
 }
 
-pub(in crate::syntax) fn unknown_escape(escape: &str, span: Span) -> Diagnostic {
+pub(in crate::syntax) fn unknown_escape(escape: &str, multiline: bool, span: Span) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::UnknownEscape,
         format!("unknown escape `{escape}` in string"),
@@ -78,6 +81,9 @@ pub(in crate::syntax) fn unknown_escape(escape: &str, span: Span) -> Diagnostic 
         }
         "\\r" | "\\0" | "\\e" => diagnostic.with_help("write `\\u{…}` with the number of the character"),
         "\\'" => diagnostic.with_help("write `'`; it needs no escape").with_edit(span, "'"),
+        "\\" if multiline => diagnostic
+            .with_note("the lines of a `\"\"\"` text are kept as they are")
+            .with_help("write `\\\\` for a backslash at the end of a line, such as the shell's"),
         "\\" => {
             diagnostic.with_help("a string cannot go on in the next line; use `\"\"\"` for several lines")
         }
@@ -164,7 +170,58 @@ pub(in crate::syntax) fn terraform_prefix(prefix: &Name, field: &str) -> Diagnos
         .with_edit(with_dot, "")
 }
 
+/// `${{ github.sha }}`
+pub(in crate::syntax) fn github_expression(source: &str, span: Span) -> Diagnostic {
+    let content = source.trim_start_matches("${{").trim_end_matches("}}").trim();
+    let shown = if source.chars().count() <= 40 { source } else { "${{ … }}" };
+    let diagnostic = foreign(shown, span, "GitHub Actions syntax");
+    let is_name = |name: &&str| {
+        name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_') && name.chars().count() <= 40
+    };
+    let (context, name) = content.split_once('.').unwrap_or(("", content));
+    match (context, name) {
+        ("github", "sha") => diagnostic.with_help("write `${git.commit ?? \"none\"}` in a string"),
+        ("github", "ref" | "ref_name" | "head_ref") => {
+            diagnostic.with_help("write `${git.branch ?? \"none\"}` in a string")
+        }
+        ("matrix", name) if is_name(&name) => diagnostic
+            .with_help(format!("repeat the image or stage: `for {name} in […]`, and write `${{{name}}}`")),
+        ("secrets", name) if is_name(&name) => {
+            let lower = name.to_lowercase();
+            diagnostic.with_help(format!("declare `secret {lower} = env(\"{name}\")` and write `{lower}`"))
+        }
+        ("env" | "vars" | "inputs", name) if is_name(&name) => {
+            let (lower, upper) = (name.to_lowercase(), name.to_uppercase());
+            diagnostic.with_help(format!(
+                "declare `param {lower}: string = env(\"{upper}\")` and write `${{{lower}}}`"
+            ))
+        }
+        ("github", name) if is_name(&name) => {
+            diagnostic.with_help(format!("write `env(\"GITHUB_{}\")`", name.to_uppercase()))
+        }
+        _ => diagnostic.with_help("set a variable in the workflow, and read it with `env(\"NAME\")`"),
+    }
+}
+
+/// `a === b`
+pub(in crate::syntax) fn triple_equals(is_negated: bool, span: Span) -> Diagnostic {
+    let (written, meant) = if is_negated { ("!==", "!=") } else { ("===", "==") };
+    Diagnostic::new(
+        Code::ForeignExpression,
+        format!("`{written}` is not an operator"),
+        span,
+        "one `=` too many",
+    )
+    .with_help(format!("write `{meant}`"))
+    .with_edit(span, meant)
+}
+
 pub(in crate::syntax) fn ternary(condition: &str, then: &str, otherwise: &str, span: Span) -> Diagnostic {
+    let is_short = |part: &&str| part.chars().count() <= 40 && !part.contains('`');
+    let (condition, then, otherwise) = match [condition, then, otherwise].iter().all(is_short) {
+        true => (condition, then, otherwise),
+        false => ("a", "b", "c"),
+    };
     foreign("? :", span, "conditions are written in words")
         .with_help(format!("write `if {condition} then {then} else {otherwise}`"))
 }

@@ -1,9 +1,12 @@
 //! What stands between braces. The grammar has one rule for all of it; which members are allowed depends on the
 //! [`Place`].
 
+use std::collections::HashSet;
+
 use super::{Lower, Node};
+use crate::diag::Code;
 use crate::source::Span;
-use crate::syntax::ast::{Attribute, Entry, Name, Stage, StageEntry, Step, Steps, WaveEntry};
+use crate::syntax::ast::{Attribute, Entry, ExprKind, Name, Stage, StageEntry, Step, Steps, WaveEntry};
 use crate::syntax::errors::{steps, syntax as errors};
 use crate::syntax::parse::Rule;
 
@@ -76,6 +79,7 @@ impl<'a> Lower<'a> {
     /// The members of a body that may stand in `place`; others are reported and left out.
     fn members(&mut self, body: Node<'a>, place: &Place, height: usize) -> Vec<Member> {
         let mut members = Vec::new();
+        let first_report = self.diagnostics.len();
         let mut previous: Option<Neighbour> = None;
         // The rest of a line that starts with an unknown step.
         let mut unread = false;
@@ -93,6 +97,12 @@ impl<'a> Lower<'a> {
             if let Some(previous) = &previous
                 && !self.check_separator(previous, start, is_step, &node, place)
             {
+                // A part of the value was not read, so that nothing can be said about it.
+                if let Some(Member::Entry(Entry::Attribute(Attribute { value, .. }))) = members.last_mut()
+                    && value.span.end == previous.span.end
+                {
+                    value.kind = ExprKind::Error;
+                }
                 continue;
             }
             let (member, end) = match node.as_rule() {
@@ -103,7 +113,27 @@ impl<'a> Lower<'a> {
             previous = Some(Neighbour { span: Span { end: end.end, ..start }, is_step });
             members.extend(member);
         }
+        self.keep_names_apart(first_report, &members);
         members
+    }
+
+    /// Takes the correction from reports of wrong names, from the first of this body on, where it would set an
+    /// attribute a second time.
+    fn keep_names_apart(&mut self, first_report: usize, members: &[Member]) {
+        let reports = self.diagnostics.iter_mut().skip(first_report);
+        let mut reports = reports.filter(|one| one.code == Code::NotAnAttributeName).peekable();
+        if reports.peek().is_none() {
+            return;
+        }
+        let names = members.iter().filter_map(|member| match member {
+            Member::Entry(Entry::Attribute(attribute)) => Some(&attribute.name.value),
+            Member::Entry(Entry::Block(block)) => Some(&block.name.value),
+            _ => None,
+        });
+        let mut names: HashSet<String> = names.cloned().collect();
+        for report in reports {
+            report.edits.retain(|edit| names.insert(edit.replacement.clone()));
+        }
     }
 
     /// Reports a missing separator. False if the member is only the tail of the one before it.

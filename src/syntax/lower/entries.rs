@@ -4,7 +4,7 @@ use super::bodies::{Member, Place, PlaceKind};
 use super::{Lower, Node};
 use crate::source::Span;
 use crate::syntax::ast::{Attribute, Block, Entry, Expr, ExprKind, Name};
-use crate::syntax::errors::{steps, syntax as errors};
+use crate::syntax::errors::{foreign, steps, syntax as errors};
 use crate::syntax::parse::Rule;
 
 /// Attributes that are written as blocks.
@@ -59,7 +59,7 @@ impl<'a> Lower<'a> {
                 Some(self.name(node))
             }
             Rule::dashed => {
-                self.report(errors::dashed_attribute(source, span));
+                self.report(foreign::dashed_attribute(source, span));
                 None
             }
             Rule::string => {
@@ -70,10 +70,10 @@ impl<'a> Lower<'a> {
                 Some(Name::new(self.key_text(node.clone()), span))
             }
             _ => {
-                let bake = (place.word == "image" || place.word == "template")
-                    .then(|| errors::bake_attribute(source, span))
-                    .flatten();
-                match bake {
+                let is_entry = matches!(place.kind, PlaceKind::Map | PlaceKind::Options);
+                let diagnostic =
+                    if is_entry { None } else { foreign::foreign_attribute(source, &place.word, span) };
+                match diagnostic {
                     Some(diagnostic) => {
                         self.report(diagnostic);
                         None

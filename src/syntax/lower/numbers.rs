@@ -13,6 +13,8 @@ pub(in crate::syntax) enum NumberProblem {
     Fraction(String),
     /// `5min`
     Unit(String),
+    /// `1h30m`
+    SeveralUnits(String),
     /// `5x`
     UnknownUnit,
     /// `1_000`
@@ -80,7 +82,28 @@ fn problem(digits: &str, unit: &str) -> NumberProblem {
     match unit.strip_prefix('.') {
         Some(rest) => fraction(digits, rest).unwrap_or(NumberProblem::Version),
         None if unit.starts_with('-') => NumberProblem::Version,
-        None => NumberProblem::UnknownUnit,
+        None => several_units(digits, unit).map_or(NumberProblem::UnknownUnit, NumberProblem::SeveralUnits),
+    }
+}
+
+/// `1h30m` in the last of its units.
+fn several_units(first: &str, rest: &str) -> Option<String> {
+    let (mut digits, mut rest) = (first, rest);
+    let mut total = 0_u64;
+    let mut previous = u64::MAX;
+    loop {
+        let length = rest.find(|character: char| character.is_ascii_digit()).unwrap_or(rest.len());
+        let (unit, next) = rest.split_at_checked(length)?;
+        let (_, scale) =
+            DURATIONS.iter().find(|(name, _)| *name == unit).filter(|(_, scale)| *scale < previous)?;
+        let number: u64 = digits.parse().ok()?;
+        total = total.checked_add(number.checked_mul(*scale)?)?;
+        previous = *scale;
+        if next.is_empty() {
+            return Some(format!("{}{unit}", total / scale));
+        }
+        let length = next.find(|character: char| !character.is_ascii_digit())?;
+        (digits, rest) = next.split_at_checked(length)?;
     }
 }
 
@@ -119,6 +142,9 @@ mod tests {
             ("1.2.3-rc", Err(NumberProblem::Version)),
             ("2024-01-01", Err(NumberProblem::Version)),
             ("1.5h", Err(NumberProblem::Fraction("90m".into()))),
+            ("1h30m", Err(NumberProblem::SeveralUnits("90m".to_owned()))),
+            ("1d2h1s", Err(NumberProblem::SeveralUnits("93601s".to_owned()))),
+            ("30m1h", Err(NumberProblem::UnknownUnit)),
             ("5min", Err(NumberProblem::Unit("5m".into()))),
             ("64MB", Err(NumberProblem::Unit("64MiB".into()))),
             ("5x", Err(NumberProblem::UnknownUnit)),

@@ -19,7 +19,7 @@ impl<'a> Lower<'a> {
         for (index, node) in nodes.into_iter().enumerate() {
             match node.as_rule() {
                 Rule::hole => parts.push(StringPart::Hole(self.hole(node, height))),
-                Rule::escape => push_text(&mut parts, &self.escape(&node)),
+                Rule::escape => push_text(&mut parts, &self.escape(&node, multiline)),
                 _ => {
                     let text = node.as_str();
                     match &layout {
@@ -45,7 +45,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn escape(&mut self, node: &Node<'a>) -> String {
+    fn escape(&mut self, node: &Node<'a>, multiline: bool) -> String {
         let source = node.as_str();
         let span = self.span(node);
         let text = match source.get(1..).unwrap_or_default() {
@@ -62,7 +62,7 @@ impl<'a> Lower<'a> {
                 if let Some(character) = unicode(other) {
                     return character.to_string();
                 }
-                self.report(errors::unknown_escape(source.trim_end(), trimmed(span, source)));
+                self.report(errors::unknown_escape(source.trim_end(), multiline, trimmed(span, source)));
                 source
             }
         };

@@ -95,7 +95,7 @@ impl<'a> Lower<'a> {
                 }
             },
             Rule::boolean => ExprKind::Bool(node.as_str() == "true"),
-            Rule::list => self.list(node, height),
+            Rule::list => return self.indexed(node, height, Self::list),
             Rule::body => {
                 let place = super::bodies::Place::map(span);
                 let attributes = self.attributes(node, &place, height + 1);
@@ -105,10 +105,7 @@ impl<'a> Lower<'a> {
                 };
                 ExprKind::Map(attributes.into_iter().map(entry).collect())
             }
-            Rule::paren => match node.into_inner().next() {
-                Some(inner) => self.value(inner, height + 1).kind,
-                None => ExprKind::Error,
-            },
+            Rule::paren => return self.indexed(node, height, Self::parenthesized),
             Rule::shell_variable => {
                 self.report(errors::shell_variable(node.as_str(), self.first_token(span)));
                 ExprKind::Error
@@ -130,11 +127,34 @@ impl<'a> Lower<'a> {
         Expr { kind: ExprKind::If { condition, then, otherwise }, span }
     }
 
-    fn list(&mut self, node: Node<'a>, height: usize) -> ExprKind {
-        let span = self.span(&node);
+    /// A list or parentheses, and the indexes behind them.
+    fn indexed(
+        &mut self,
+        node: Node<'a>,
+        height: usize,
+        lower: impl Fn(&mut Self, Vec<Node<'a>>, Span, usize) -> ExprKind,
+    ) -> Expr {
+        let whole = self.span(&node);
+        let (indexes, inner): (Vec<_>, Vec<_>) =
+            node.into_inner().partition(|node| node.as_rule() == Rule::index);
+        let height = height + indexes.len();
+        if height > MAX_HEIGHT {
+            return self.too_long(self.first_token(whole));
+        }
+        let end = indexes.first().map_or(whole.end, |index| self.span(index).start);
+        let span = Span { end, ..whole };
+        let base = Expr { kind: lower(self, inner, span, height), span };
+        indexes.into_iter().fold(base, |base, index| self.postfix(base, index, height))
+    }
+
+    fn parenthesized(&mut self, inner: Vec<Node<'a>>, _: Span, height: usize) -> ExprKind {
+        inner.into_iter().next().map_or(ExprKind::Error, |inner| self.value(inner, height + 1).kind)
+    }
+
+    fn list(&mut self, inner: Vec<Node<'a>>, span: Span, height: usize) -> ExprKind {
         let mut items: Vec<Expr> = Vec::new();
         let mut generator = None;
-        for node in node.into_inner() {
+        for node in inner {
             if node.as_rule() != Rule::value {
                 generator = Some(node);
                 continue;

@@ -53,11 +53,15 @@ impl Scanner<'_> {
             self.abandon_open(Some(self.at));
         }
         let at = self.at;
+        let indented = at > self.line_start;
+        let is_below_colon = self.text.get(..self.previous).is_some_and(|before| before.ends_with(':'));
+        let mut below_colon = false;
         if let Some(previous) = self.result.chunks.last_mut() {
             previous.range.end = at;
+            below_colon = indented && (previous.below_colon || is_below_colon);
         }
         self.suspect = None;
-        self.result.chunks.push(Chunk { range: at..at, broken: false, indented: at > self.line_start });
+        self.result.chunks.push(Chunk { range: at..at, broken: false, indented, below_colon });
     }
 
     /// Whether the current line goes on with the value above: an operator, `then` or `else` at either end of the break.

@@ -1,7 +1,7 @@
 //! Strings, their holes, and characters that do not belong into a file.
 
 use super::{MAX_NESTING, Open, OpenKind, Patch, PatchKind, Scanner, StringStart};
-use crate::syntax::errors::lexical as errors;
+use crate::syntax::errors::{lexical as errors, values};
 
 impl Scanner<'_> {
     /// A string, from its opening quote.
@@ -36,6 +36,7 @@ impl Scanner<'_> {
                     return;
                 }
                 b'\\' if self.byte(self.at + 1).is_some_and(|next| next.is_ascii_graphic()) => self.at += 2,
+                b'$' if self.starts_with("${{") && self.github_expression() => {}
                 b'$' if self.byte(self.at + 1) == Some(b'{') => {
                     self.push(OpenKind::Hole { string, first_quote: None });
                     self.at += 2;
@@ -57,6 +58,25 @@ impl Scanner<'_> {
         if string.multiline { self.unterminated_multiline(string) } else { self.unterminated(string) }
     }
 
+    /// Passes over a `${{ … }}` in a string; false if it may be a hole with a map.
+    fn github_expression(&mut self) -> bool {
+        // A line may be full of them, and is not read to its end for each.
+        const LONGEST: usize = 200;
+        let start = self.at;
+        let end = self.text.floor_char_boundary(start.saturating_add(LONGEST));
+        let line = self.text.get(start..end).unwrap_or_default().lines().next().unwrap_or_default();
+        let Some(source) = line.find("}}").and_then(|end| line.get(..end + 2)) else { return false };
+        let content = source.trim_start_matches("${{").trim_start();
+        if source.contains('"') || !content.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return false;
+        }
+        let span = self.span(start..start + source.len());
+        self.report(values::github_expression(source, span));
+        self.result.damage.push(start);
+        self.at = span.range().end;
+        true
+    }
+
     fn is_first_on_line(&self) -> bool {
         self.at == self.line_start + self.indent()
     }
@@ -68,7 +88,12 @@ impl Scanner<'_> {
         }
         let end = self.line_end(string.at);
         let before = self.text.get(self.line_start..string.at).unwrap_or_default();
-        self.report(errors::unterminated_string(self.span(string.at..end), before.contains('"')));
+        let last = self.result.diagnostics.last();
+        // A bracket of this line that seems to be missing mostly became text, as quotes do not pair up.
+        let is_reported = last.is_some_and(|last| last.primary.span.range().start >= self.line_start);
+        if !(is_reported && self.chunk_is_broken()) {
+            self.report(errors::unterminated_string(self.span(string.at..end), before.contains('"')));
+        }
         self.result.damage.push(string.at);
         self.close_swallowed(string.at, end);
         self.at = end;
@@ -77,7 +102,14 @@ impl Scanner<'_> {
     /// The file ended inside a `"""` string, or an item came that cannot be meant as its text.
     fn unterminated_multiline(&mut self, string: StringStart) {
         let item = string.item_inside.map(|at| self.span(at..at + self.word_length(at)));
-        self.report(errors::unterminated_multiline(self.span(string.at..string.at + 3), item));
+        let quotes = self.span(string.at..string.at + 3);
+        // Quotes in a hole of such a string are more likely the end of that string.
+        let is_hole = |open: &&Open| matches!(&open.kind, OpenKind::Hole { string, .. } if string.multiline);
+        let hole = self.open.iter().rev().take(MAX_NESTING).find(is_hole);
+        self.report(match hole.map(|hole| self.span(hole.at..hole.at + hole.width())) {
+            Some(hole) => errors::unclosed_interpolation(self.text, hole, Some(quotes)),
+            None => errors::unterminated_multiline(quotes, item),
+        });
         self.break_chunk();
         self.open.clear();
         match string.item_inside {
@@ -145,11 +177,11 @@ impl Scanner<'_> {
     pub(super) fn single_quotes(&mut self) {
         let start = self.at;
         let line = self.text.get(start + 1..self.line_end(start)).unwrap_or_default();
-        let content = line.find('\'').and_then(|end| line.get(..end));
+        let content = closing_quote(line).and_then(|end| line.get(..end));
         let end = start + 1 + content.map_or(0, |content| content.len() + 1);
         self.report(errors::single_quotes(self.text, self.span(start..end), content));
         match content {
-            Some(content) if !content.contains(['"', '\\', '$']) => {
+            Some(content) if !content.contains(['"', '\\', '$', '\'']) => {
                 self.result.patches.push(Patch { range: start..end, kind: PatchKind::DoubleQuotes });
             }
             _ => self.result.damage.push(start),
@@ -216,6 +248,17 @@ impl Scanner<'_> {
         self.at = closer + 2;
         true
     }
+}
+
+/// Where the single quote stands that ends a text; two of them are one inside it, as in SQL and YAML.
+fn closing_quote(line: &str) -> Option<usize> {
+    let mut quotes = line.match_indices('\'').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if_eq(&(at + 1)).is_none() {
+            return Some(at);
+        }
+    }
+    None
 }
 
 /// Characters that a terminal or an editor obeys instead of showing, and the mark of bytes that are not UTF-8.
