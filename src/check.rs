@@ -19,6 +19,7 @@ pub(crate) mod program;
 pub(crate) mod push_order;
 mod pushes;
 pub(crate) mod schema;
+pub(crate) mod scripts;
 pub(crate) mod stage_order;
 mod templates;
 pub(crate) mod types;
@@ -75,6 +76,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
     checker.items(files, &mut program);
     checker.waves(files, &mut program);
     checker.unused();
+    checker.scripts(&program);
     checker.lint(&program);
     program.locals = checker.locals;
     let mut diagnostics = checker.diagnostics;
