@@ -19,6 +19,7 @@ pub(crate) mod program;
 pub(crate) mod push_order;
 mod pushes;
 pub(crate) mod schema;
+pub(crate) mod scripts;
 pub(crate) mod stage_order;
 mod templates;
 pub(crate) mod types;
@@ -63,6 +64,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
         nearby: HashMap::new(),
         used: HashSet::new(),
         all_pushes_known: !has_errors(parsed),
+        all_files_known: !parsed.iter().any(|one| one.code == Code::MissingPath),
     };
     let comments = files.iter().flat_map(|file| &file.ast.comments);
     let mut program = Program {
@@ -75,6 +77,7 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
     checker.items(files, &mut program);
     checker.waves(files, &mut program);
     checker.unused();
+    checker.scripts(&program);
     checker.lint(&program);
     program.locals = checker.locals;
     let mut diagnostics = checker.diagnostics;
@@ -126,6 +129,8 @@ struct Checker<'a> {
     used: HashSet<&'a str>,
     /// Whether every `push` of the file was seen: none is in a part that is broken or not supported.
     all_pushes_known: bool,
+    /// Whether every included file was read. Otherwise the names that nothing has may be declared in the others.
+    all_files_known: bool,
 }
 
 impl<'a> Checker<'a> {

@@ -160,7 +160,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     ignore_empty_no_color();
     log_to_stderr(cli.verbose);
-    ExitCode::from(match cli.command {
+    let is_run = matches!(cli.command, Command::Run(_));
+    let code = match cli.command {
         Command::Run(args) => block_on(run::run(&args)),
         Command::Check(args) => check::check(args),
         Command::Doctor(args) => block_on(doctor::doctor(&args)),
@@ -168,7 +169,15 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::fmt(&args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
-    })
+    };
+    ExitCode::from(with_lost_output(code, is_run))
+}
+
+/// The exit code of a command whose output may not have been written. That of a run says how the pipeline ended.
+fn with_lost_output(code: u8, is_run: bool) -> u8 {
+    let Some(error) = say::lost_output() else { return code };
+    say::say_line(format_args!("error: cannot write to standard output ({error})"));
+    if code == 0 && !is_run { FAILED } else { code }
 }
 
 fn block_on(command: impl Future<Output = u8>) -> u8 {

@@ -45,6 +45,7 @@ pub mod load;
 pub mod plan;
 pub mod registry;
 pub mod run;
+mod shell;
 pub mod source;
 pub mod syntax;
 

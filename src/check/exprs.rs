@@ -395,6 +395,7 @@ impl<'a> Checker<'a> {
             "git" => errors::git_without_field(span),
             "cache" => errors::cache_not_called(span),
             _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
+            _ if !self.all_files_known => return,
             _ => {
                 // One misspelled name can stand in a thousand places.
                 let nearby = self.nearby.entry((name, wanted.clone()));

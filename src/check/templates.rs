@@ -143,6 +143,7 @@ impl<'a> Checker<'a> {
                     }
                 }
                 Some(Kind::Poisoned) => complete = false,
+                None if !self.all_files_known => complete = false,
                 found => {
                     complete = false;
                     let declared = found.and_then(|_| self.names.get(&parent.value));

@@ -90,7 +90,7 @@ mod tests {
             ("201", "write `cachelang explain E0201`"),
             ("E201", "write `cachelang explain E0201`"),
             ("E0015", "write `cachelang explain W0015`"),
-            ("e05", "codes with this start are E0501 to E0506"),
+            ("e05", "codes with this start are E0501 to E0511"),
             ("nonsense", "`cachelang explain` lists all codes"),
             ("", "`cachelang explain` lists all codes"),
         ] {

@@ -1,13 +1,12 @@
 //! `cachelang fmt`
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use similar::TextDiff;
 
 use super::load::{locate, show, stdin, wrong};
-use super::say::{print_line, say_line};
+use super::say::{print, print_line, say_line};
 use super::{FAILED, WRONG};
 use crate::diag;
 use crate::diag::render::{self, printable};
@@ -64,11 +63,7 @@ fn one(file: Option<&Path>, check: bool) -> Result<u8, u8> {
     match &input {
         _ if check && changed => show_difference(name, &text, &formatted),
         _ if check => {}
-        Input::Stdin => {
-            let mut output = io::stdout().lock();
-            // A reader that is gone has read what it wanted.
-            let _ = output.write_all(formatted.as_bytes()).and_then(|()| output.flush());
-        }
+        Input::Stdin => print(&formatted),
         Input::File { .. } if !changed => {}
         Input::File { path, .. } => {
             load::replace(path, &formatted).map_err(|error| match error {

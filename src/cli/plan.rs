@@ -3,6 +3,7 @@
 mod dot;
 mod human;
 mod layout;
+mod words;
 
 use clap::{Args, ValueEnum};
 

@@ -5,29 +5,47 @@
 
 use std::fmt::Arguments;
 use std::io::{self, BufWriter, Write};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
 use crate::diag::render::printable_json;
 
+/// The first failure of standard output that is not only a reader that has gone.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Why a part of the output is missing, if one is.
+pub(super) fn lost_output() -> Option<&'static io::Error> {
+    LOST.get()
+}
+
+fn remember(result: io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error);
+    }
+}
+
 /// A line on standard output.
 pub(super) fn print_line(line: Arguments<'_>) {
-    write_line(io::stdout().lock(), line);
+    remember(write_line(io::stdout().lock(), line));
 }
 
 /// A text of whole lines on standard output.
 pub(super) fn print(text: &str) {
     let mut stream = io::stdout().lock();
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    remember(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
 }
 
 /// A value as indented JSON on standard output, written while it is made: the whole text need not fit into memory.
 pub(super) fn print_json(value: &impl Serialize) {
     let mut stream = Printable(BufWriter::new(io::stdout().lock()));
-    let _ = serde_json::to_writer_pretty(&mut stream, value)
+    let written = serde_json::to_writer_pretty(&mut stream, value)
         .map_err(io::Error::from)
         .and_then(|()| stream.write_all(b"\n"))
         .and_then(|()| stream.flush());
+    remember(written);
 }
 
 /// Writes JSON without characters that a terminal obeys.
@@ -50,13 +68,13 @@ impl<W: Write> Write for Printable<W> {
 
 /// A line on standard error.
 pub(super) fn say_line(line: Arguments<'_>) {
-    write_line(io::stderr().lock(), line);
+    // There is nobody left to tell of an error.
+    let _ = write_line(io::stderr().lock(), line);
 }
 
 /// Whole in the buffer first: standard error has none, and lines of several processes must not mix.
-fn write_line(mut stream: impl Write, line: Arguments<'_>) {
-    // There is nobody left to tell of an error.
-    let _ = stream.write_all(format!("{line}\n").as_bytes()).and_then(|()| stream.flush());
+fn write_line(mut stream: impl Write, line: Arguments<'_>) -> io::Result<()> {
+    stream.write_all(format!("{line}\n").as_bytes()).and_then(|()| stream.flush())
 }
 
 #[cfg(test)]
@@ -77,9 +95,10 @@ mod tests {
 
     #[test]
     fn a_gone_reader_is_no_failure() {
-        write_line(Gone, format_args!("a line"));
+        remember(write_line(Gone, format_args!("a line")));
+        assert!(lost_output().is_none());
         let mut written = Vec::new();
-        write_line(&mut written, format_args!("{} {}", "two", "words"));
+        write_line(&mut written, format_args!("{} {}", "two", "words")).expect("a vector has room");
         assert_eq!(written, b"two words\n");
     }
 }

@@ -99,6 +99,7 @@ pub enum Code {
     ImageInNoWave,
     PushedTwice,
     OneWordCommand,
+    MisplacedHole,
     SecretInImage,
     SecretInString,
     SecretInArguments,
@@ -107,7 +108,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the families.
-    pub const ALL: [Code; 87] = [
+    pub const ALL: [Code; 88] = [
         Code::UnterminatedString,
         Code::SingleQuotes,
         Code::ForeignComment,
@@ -191,6 +192,7 @@ impl Code {
         Code::ImageInNoWave,
         Code::PushedTwice,
         Code::OneWordCommand,
+        Code::MisplacedHole,
         Code::SecretInImage,
         Code::SecretInString,
         Code::SecretInArguments,
@@ -284,6 +286,7 @@ impl Code {
             Code::ImageInNoWave => "W0507",
             Code::PushedTwice => "W0508",
             Code::OneWordCommand => "W0510",
+            Code::MisplacedHole => "E0511",
             Code::SecretInImage => "E0601",
             Code::SecretInString => "E0602",
             Code::SecretInArguments => "E0603",

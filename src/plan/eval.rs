@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(super) struct Evaluator<'a> {
     /// Where there was too much of it.
     given_up: Cell<Option<Span>>,
     /// Where a key was reported that a family does not have.
-    pub(super) unknown_keys: RefCell<HashSet<Span>>,
+    pub(super) unknown_keys: RefCell<HashMap<Span, Diagnostic>>,
     pub(super) searches: Searches,
     pub(super) families: OnceCell<Vec<Family>>,
     pub(super) found: RefCell<Vec<Found>>,

@@ -28,6 +28,15 @@ pub(super) struct Family {
     by_key: HashMap<String, usize>,
     /// A value for each binder.
     pub(super) keys: Vec<Vec<Value>>,
+    /// Whether these are all keys; otherwise a list that has the others is not known, as that of a param without a value.
+    is_complete: bool,
+}
+
+/// The keys that binders make; none that is not known.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub(super) all: Vec<Vec<Value>>,
+    is_complete: bool,
 }
 
 /// A diagnostic and the members of a family that it was found in: `` `name` = `"api"` ``
@@ -104,8 +113,9 @@ impl Evaluator<'_> {
             let images = &self.program().images;
             let families = images.iter().map(|image| {
                 let keys = self.keys(&image.binders);
-                let by_key = keys.iter().enumerate().map(|(index, key)| (key_text(key), index)).collect();
-                let family = Family { first, keys, by_key };
+                let by_key = keys.all.iter().enumerate().map(|(index, key)| (key_text(key), index)).collect();
+                let is_complete = keys.is_complete;
+                let family = Family { first, keys: keys.all, by_key, is_complete };
                 first += family.keys.len();
                 family
             });
@@ -114,37 +124,42 @@ impl Evaluator<'_> {
     }
 
     /// The keys that binders make: every combination, the last binder changing fastest.
-    pub(super) fn keys(&self, binders: &[Binder]) -> Vec<Vec<Value>> {
+    pub(super) fn keys(&self, binders: &[Binder]) -> Keys {
         let mut keys: Vec<Vec<Value>> = vec![Vec::new()];
+        let mut is_complete = true;
         for (index, binder) in binders.iter().enumerate() {
             let mut longer = Vec::new();
             for key in keys {
                 for (before, value) in binders.iter().take(index).zip(&key) {
                     self.set_local(before, value.clone());
                 }
-                for item in self.items(binder) {
+                let (items, are_all) = self.items(binder);
+                is_complete &= are_all;
+                for item in items {
                     longer.push(key.iter().cloned().chain([item]).collect());
                     if self.spend(MEMBER, binder.list.span) {
-                        return Vec::new();
+                        return Keys::default();
                     }
                 }
                 if longer.len() > MAX_MEMBERS {
                     self.report(errors::too_many_members(&binder.name, binder.list.span));
-                    return Vec::new();
+                    return Keys::default();
                 }
             }
             keys = longer;
         }
-        keys
+        Keys { all: keys, is_complete }
     }
 
-    /// What a binder goes through, each item once; those that were reported are left out.
-    fn items(&self, binder: &Binder) -> Vec<Value> {
-        let Value::List(items) = self.value(&binder.list) else { return Vec::new() };
+    /// What a binder goes through, each item once, and whether that is everything: those that were reported are left out.
+    fn items(&self, binder: &Binder) -> (Vec<Value>, bool) {
+        let Value::List(items) = self.value(&binder.list) else { return (Vec::new(), false) };
         let mut seen = HashSet::new();
         let mut kept = Vec::new();
+        let mut are_all = true;
         for item in Arc::unwrap_or_clone(items) {
             if item == Value::Error {
+                are_all = false;
                 continue;
             }
             if seen.insert(literal(&item)) {
@@ -160,7 +175,7 @@ impl Evaluator<'_> {
                 ));
             }
         }
-        kept
+        (kept, are_all)
     }
 
     /// Does something for one member of a family. What it reports is marked with the member.
@@ -196,7 +211,9 @@ impl Evaluator<'_> {
         if let Some(index) = family.by_key.get(&key_text(&wanted)) {
             return Some(vec![ImageId(first + index)]);
         }
-        self.unknown_key(family, image, &wanted);
+        if family.is_complete {
+            self.unknown_key(family, image, &wanted);
+        }
         None
     }
 
@@ -210,18 +227,20 @@ impl Evaluator<'_> {
         let length =
             (0..wanted.len()).take_while(|length| known(*length).next().is_some()).last().unwrap_or(0);
         let at = image.keys.get(length).map_or(image.span, |key| key.span);
-        let mut items = IndexSet::new();
         // For the other members of a family this is said once.
-        if self.unknown_keys.borrow_mut().insert(at) {
-            items.extend(known(length).filter_map(|key| key.get(length)).map(literal));
+        if let Some(reported) = self.unknown_keys.borrow().get(&at) {
+            return self.report(reported.clone());
         }
+        let items: IndexSet<_> = known(length).filter_map(|key| key.get(length)).map(literal).collect();
         let name = format!("{}{}", item.name.value, key_text(wanted.get(..length).unwrap_or_default()));
         let key = wanted.get(length).map(literal).unwrap_or_default();
         let declared = item.binders.get(length).map_or(item.name.span, |binder| binder.list.span);
         // Not none: that would be said.
         let compared = self.searches.limit().max(errors::SHOWN + 1);
         let items: Vec<_> = items.iter().map(String::as_str).take(compared).collect();
-        self.report(errors::unknown_key(&name, &key, &items, at, declared));
+        let diagnostic = errors::unknown_key(&name, &key, &items, at, declared);
+        self.unknown_keys.borrow_mut().insert(at, diagnostic.clone());
+        self.report(diagnostic);
     }
 
     /// `[value for x in list if condition]`

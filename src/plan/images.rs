@@ -223,15 +223,16 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// An image in two repositories has two references.
+    /// An image in two repositories has two references. Two items can be one repository of a registry.
     fn check_reference(&self, plan: &Plan, one: &Planned<'_>, used: Span) {
-        let mut tagged: IndexMap<RepositoryId, Span> = IndexMap::new();
+        let mut tagged: IndexMap<String, (RepositoryId, Span)> = IndexMap::new();
         for tag in &one.trace.written {
-            tagged.entry(tag.tag.repository).or_insert(tag.span);
+            let id = tag.tag.repository;
+            tagged.entry(plan.repository_reference(id)).or_insert((id, tag.span));
         }
         if tagged.len() > 1 {
             let tagged: Vec<_> =
-                tagged.iter().map(|(id, span)| (plan.repository(*id).item.as_str(), *span)).collect();
+                tagged.values().map(|(id, span)| (plan.repository(*id).item.as_str(), *span)).collect();
             self.eval.report(errors::two_references(&one.image.name, used, &tagged));
         }
     }

@@ -149,6 +149,8 @@ pub enum ScriptPiece {
     Script(String),
     /// The value of a `${…}` hole, which the shell must see as one word.
     Word(Text),
+    /// The value of a hole inside `"…"`, a here-document or a comment of the shell, which must not take it for code.
+    Quoted(Text),
 }
 
 /// A text with holes for what only the run knows.

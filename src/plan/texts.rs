@@ -1,9 +1,13 @@
 //! Texts with holes for what only the run knows, and shell scripts.
 
+use std::collections::HashSet;
+
 use super::eval::{Evaluator, Value};
 use super::limits::{MAX_TEXT, Size};
 use super::{ScriptPiece, Text, TextPiece};
 use crate::check::program::{DeferredField, Expr, ExprKind, Part};
+use crate::check::scripts;
+use crate::shell::Hole;
 use crate::syntax::ast::BinaryOperator;
 
 impl Evaluator<'_> {
@@ -52,21 +56,57 @@ impl Evaluator<'_> {
         true
     }
 
-    /// A shell script: the holes that are written in it become words.
+    /// A shell script: the holes that are written in it are values, which the shell never reads as code.
     pub(super) fn script(&self, expr: &Expr) -> Vec<ScriptPiece> {
-        let ExprKind::String(parts) = &expr.kind else {
-            let text = self.text(expr);
-            let literal = |piece| match piece {
-                TextPiece::Literal(script) => ScriptPiece::Script(script),
-                deferred => ScriptPiece::Word(Text(vec![deferred])),
-            };
-            return text.0.into_iter().map(literal).collect();
-        };
-        let piece = |part: &Part| match part {
+        let mut pending = vec![expr];
+        // A value that was unset once is unset again.
+        let mut seen = HashSet::new();
+        while let Some(expr) = pending.pop() {
+            match &expr.kind {
+                ExprKind::String(parts) => return self.written_script(parts),
+                ExprKind::If { condition, then, otherwise } => match self.value(condition) {
+                    Value::Bool(true) => pending.push(then),
+                    Value::Bool(false) => pending.push(otherwise),
+                    _ => {}
+                },
+                ExprKind::Binary { operator: BinaryOperator::Default, left, right } => {
+                    pending.extend([&**right, left]);
+                }
+                ExprKind::Value(id) if let Some(script) = self.program().script_of(*id) => {
+                    pending.extend(seen.insert(*id).then_some(script));
+                }
+                _ => {
+                    let mut text = LimitedText::default();
+                    if self.append(expr, &mut text) {
+                        self.exceeds(Size::text(text.length), expr.span);
+                        return text.text.0.into_iter().map(script_piece).collect();
+                    }
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// A script that is written out.
+    fn written_script(&self, parts: &[Part]) -> Vec<ScriptPiece> {
+        let mut holes = scripts::holes(parts).into_iter();
+        let mut piece = |part: &Part| match part {
             Part::Text(script) => ScriptPiece::Script(script.clone()),
-            Part::Hole(expr) => ScriptPiece::Word(self.text(expr)),
+            Part::Hole(expr) => match holes.next() {
+                Some(Ok(Hole::Quoted)) => ScriptPiece::Quoted(self.text(expr)),
+                // What is misplaced was reported.
+                _ => ScriptPiece::Word(self.text(expr)),
+            },
         };
-        parts.iter().map(piece).collect()
+        parts.iter().map(&mut piece).collect()
+    }
+}
+
+/// A piece of a script that is not written out.
+fn script_piece(piece: TextPiece) -> ScriptPiece {
+    match piece {
+        TextPiece::Literal(script) => ScriptPiece::Script(script),
+        deferred => ScriptPiece::Word(Text(vec![deferred])),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
+
 use super::{Report, RunError};
 use crate::host::{CommandRequest, Event, Host, OutputStream};
 use crate::plan::{Command, EnvValue, ImageId, Plan, Program, ScriptPiece, Text, TextPiece};
@@ -68,18 +70,15 @@ fn request(command: &Command, report: &Report) -> CommandRequest {
         // Refused before the run.
         EnvValue::Secret { .. } => None,
     });
-    let env = env.collect();
+    let mut env: IndexMap<String, String> = env.collect();
     let (program, arguments) = match &command.program {
         Program::Run(words) => {
             let mut words = words.iter().map(|word| resolve(word, report));
             (words.next().unwrap_or_default(), words.collect())
         }
         Program::Sh(pieces) => {
-            let script = pieces.iter().map(|piece| match piece {
-                ScriptPiece::Script(script) => script.clone(),
-                ScriptPiece::Word(text) => quote(&resolve(text, report)),
-            });
-            ("/bin/sh".to_owned(), vec!["-eu".to_owned(), "-c".to_owned(), script.collect()])
+            let script = script(pieces, report, &mut env);
+            ("/bin/sh".to_owned(), vec!["-eu".to_owned(), "-c".to_owned(), script])
         }
     };
     CommandRequest { program, arguments, env, dir: command.dir.clone() }
@@ -96,9 +95,25 @@ fn resolve(text: &Text, report: &Report) -> String {
     text.0.iter().map(piece).collect()
 }
 
-/// One word for a POSIX shell, whatever it contains: everything between single quotes is literal.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
+/// The text of a script. The values of its holes are no part of it: they become variables, and a shell does not read the
+/// value of a variable as code.
+fn script(pieces: &[ScriptPiece], report: &Report, env: &mut IndexMap<String, String>) -> String {
+    let mut script = String::new();
+    let mut holes = 0;
+    let mut variable = |text: &Text| {
+        holes += 1;
+        let name = format!("CACHELANG_HOLE_{holes}");
+        env.insert(name.clone(), resolve(text, report));
+        name
+    };
+    for piece in pieces {
+        match piece {
+            ScriptPiece::Script(text) => script.push_str(text),
+            ScriptPiece::Word(text) => script.push_str(&format!("\"${{{}}}\"", variable(text))),
+            ScriptPiece::Quoted(text) => script.push_str(&format!("${{{}}}", variable(text))),
+        }
+    }
+    script
 }
 
 /// The command as messages show it: as written in the file.
@@ -118,7 +133,7 @@ fn shown(plan: &Plan, command: &Command) -> String {
                 .iter()
                 .map(|piece| match piece {
                     ScriptPiece::Script(script) => script.clone(),
-                    ScriptPiece::Word(word) => text(word),
+                    ScriptPiece::Word(value) | ScriptPiece::Quoted(value) => text(value),
                 })
                 .collect();
             script.lines().next().unwrap_or_default().to_owned()
@@ -127,13 +142,4 @@ fn shown(plan: &Plan, command: &Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::quote;
-
-    #[test]
-    fn a_hole_is_one_word() {
-        assert_eq!(quote("a b"), "'a b'");
-        assert_eq!(quote("it's $HOME; `rm`"), r"'it'\''s $HOME; `rm`'");
-        assert_eq!(quote(""), "''");
-    }
-}
+mod tests;

@@ -266,7 +266,7 @@ async fn moving_tags_are_pushed_after_all_others() {
             push r.io/app:cache-cron
             push r.io/app:cron-latest
             command deploy r.io/app@sha256:api sha256:cron
-            command /bin/sh -eu -c echo 'r.io/app@sha256:api' > "$OUT"
+            command /bin/sh -eu -c echo "${CACHELANG_HOLE_1}" > "$OUT"
             done"#]],
     )
     .await;

@@ -504,3 +504,25 @@ fn nothing_that_is_printed_steers_a_terminal() {
         }
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    fs::write(folder.path().join(".cachefile"), "cachelang 1\nwave w { run \"true\" }\n")
+        .expect("it is written");
+    for arguments in [&["plan"][..], &["plan", "--format", "json"], &["list"], &["explain", "E0201"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+        let output = Command::new(env!("CARGO_BIN_EXE_cachelang"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("it was built");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+        assert!(errors.contains("error: cannot write to standard output"), "{errors}");
+    }
+}

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 /// What stands at several places and is described once.
-const SHARED: [(&str, &str); 17] = [
+const SHARED: [(&str, &str); 18] = [
     ("waves[].pre[]", "steps[]"),
     ("waves[].post[]", "steps[]"),
     ("waves[].stages[].steps[]", "steps[]"),
@@ -14,6 +14,7 @@ const SHARED: [(&str, &str); 17] = [
     ("steps[].question[]", "text[]"),
     ("steps[].program.run[][]", "text[]"),
     ("steps[].program.sh[].word[]", "text[]"),
+    ("steps[].program.sh[].quoted[]", "text[]"),
     ("steps[].env{}[]", "text[]"),
     ("waves[].stages[].env{}[]", "text[]"),
     ("steps[].env{}.secret", "secret"),

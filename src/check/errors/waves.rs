@@ -2,6 +2,7 @@
 
 use super::{MAX_LABELS, MAX_NAMES, path, quoted, suggest};
 use crate::diag::{Code, Diagnostic};
+use crate::shell::Misplaced;
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
@@ -282,6 +283,65 @@ pub(in crate::check) fn one_word(span: Span, text: &str, words: Option<&str>) ->
             .with_help("or write `sh` for a line of a shell"),
         None => diagnostic.with_help("write `sh` for a line of a shell"),
     }
+}
+
+/// A hole of a script that the shell would not take as a value; `source` is what stands in it.
+pub(in crate::check) fn misplaced_hole(span: Span, source: Option<&str>, why: Misplaced) -> Diagnostic {
+    let hole = format!("${{{}}}", source.unwrap_or("…"));
+    let (message, label, help) = match why {
+        Misplaced::SingleQuotes => (
+            "a hole stands in single quotes of the shell",
+            "the shell replaces nothing in `'…'`",
+            vec![
+                format!(r#"either write double quotes: `\"…{hole}…\"`"#),
+                format!("or end the quotes in front of it and open them again behind it: `'{hole}'`"),
+            ],
+        ),
+        Misplaced::QuotedHeredoc => (
+            "a hole stands in a here-document with a quoted delimiter",
+            "the shell replaces nothing in this text",
+            vec!["write `<<EOF` without quotes, and `\\\\$` for a dollar that is meant".to_owned()],
+        ),
+        Misplaced::Backquotes => (
+            "a hole stands in backquotes of the shell",
+            "backquotes have rules of their own",
+            vec!["write `$(…)` instead of the backquotes".to_owned()],
+        ),
+        Misplaced::Backslash => (
+            "a hole stands behind a backslash of the shell",
+            "the backslash would take its first character",
+            vec!["remove the backslash; a hole needs none, whatever its value is".to_owned()],
+        ),
+        Misplaced::Dollar => (
+            "a hole stands behind a `$` of the shell",
+            "the `$` would change what the shell reads here",
+            vec![format!("either remove the `$`, or write `\\\\${hole}` for the character `$`")],
+        ),
+        Misplaced::Expansion => (
+            "a hole stands in `${…}` or `$((…))` of the shell",
+            "the shell would read its value as code",
+            vec!["choose the value outside of the script, with `if` or a `let`".to_owned()],
+        ),
+        Misplaced::Unclear => (
+            "how the shell reads this hole is not clear",
+            "something in front of it is not clear",
+            vec![
+                "either close all quotes in front of it".to_owned(),
+                r#"or put it into `env = { VALUE = … }` of the step, and write `\"$VALUE\"` here"#.to_owned(),
+            ],
+        ),
+    };
+    let diagnostic = Diagnostic::new(Code::MisplacedHole, message, span, label);
+    let diagnostic = match why {
+        Misplaced::Unclear => diagnostic.with_note(
+            "shells disagree about `$'…'`, `((…))`, `case` in `$(…)` and a few others of that kind",
+        ),
+        Misplaced::SingleQuotes | Misplaced::QuotedHeredoc => diagnostic.with_note(
+            "the shell gets the value in a variable, which it replaces only in `\"…\"` or without quotes",
+        ),
+        _ => diagnostic,
+    };
+    help.into_iter().fold(diagnostic, Diagnostic::with_help)
 }
 
 /// A circle of stages, each with the place that names the next one.

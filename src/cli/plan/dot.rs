@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::words;
 use crate::diag::render::printable;
-use crate::plan::{Plan, Program, ScriptPiece, Step, Text, TextPiece, Wave, WaveBody};
+use crate::plan::{Plan, Program, Step, Wave, WaveBody};
 
 /// A block of a wave.
 struct Node {
@@ -127,32 +128,20 @@ fn line(plan: &Plan, step: &Step) -> String {
             let tags: Vec<_> = to.iter().map(|tag| plan.reference(tag)).collect();
             format!("promote {} to {}", plan.image(*image).name, tags.join(", "))
         }
-        Step::Approve { question } => format!("approve {}", text(plan, question)),
+        Step::Approve { question } => format!("approve {}", words::text(plan, question)),
         Step::Command(command) => match &command.program {
             Program::Run(words) => {
-                format!("run {}", words.iter().map(|word| text(plan, word)).collect::<Vec<_>>().join(" "))
+                format!(
+                    "run {}",
+                    words.iter().map(|word| words::word(plan, word)).collect::<Vec<_>>().join(" ")
+                )
             }
-            Program::Sh(pieces) => {
-                let piece = |piece: &ScriptPiece| match piece {
-                    ScriptPiece::Script(script) => script.clone(),
-                    ScriptPiece::Word(word) => text(plan, word),
-                };
-                format!("sh {}", pieces.iter().map(piece).collect::<String>())
-            }
+            Program::Sh(pieces) => format!("sh {}", words::script(plan, pieces)),
         },
     };
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let short: String = line.chars().take(LONGEST).collect();
     if short.len() < line.len() { short + "…" } else { line }
-}
-
-fn text(plan: &Plan, text: &Text) -> String {
-    let piece = |piece: &TextPiece| match piece {
-        TextPiece::Literal(literal) => literal.clone(),
-        TextPiece::Ref(id) => format!("<{}.ref>", plan.image(*id).name),
-        TextPiece::Digest(id) => format!("<{}.digest>", plan.image(*id).name),
-    };
-    text.0.iter().map(piece).collect()
 }
 
 /// A string of the language DOT. A newline is written `\l`, which ends a line that is aligned to the left; a backslash is

@@ -3,10 +3,10 @@
 use indexmap::IndexMap;
 
 use super::layout::{Layout, Page, Paint};
+use super::words;
 use crate::plan::{
     Attest, Cache, CacheMode, CacheSource, CacheTarget, Command, Context, EnvValue, Image, ImageId, Network,
-    Plan, Program, RegistryKind, ScriptPiece, Secret, SecretSource, Stage, Step, Text, TextPiece, Wave,
-    WaveBody, duration_text,
+    Plan, Program, RegistryKind, Secret, SecretSource, Stage, Step, Wave, WaveBody, duration_text,
 };
 
 /// Where a cache is, each with a note.
@@ -173,7 +173,7 @@ impl Writer<'_> {
                         String::new(),
                     )
                 }
-                Step::Approve { question } => ("approve ", self.text(question), String::new()),
+                Step::Approve { question } => ("approve ", words::text(self.plan, question), String::new()),
                 Step::Command(command) => self.command(command),
             };
             self.page.line(
@@ -189,17 +189,11 @@ impl Writer<'_> {
         let options = options(dir, &command.env, command.timeout, command.retries);
         match &command.program {
             Program::Run(words) => {
-                let words: Vec<_> = words.iter().map(|word| quoted(&self.text(word))).collect();
+                let words: Vec<_> = words.iter().map(|text| words::word(self.plan, text)).collect();
                 ("run ", words.join(" "), options)
             }
             Program::Sh(pieces) => {
-                let script: String = pieces
-                    .iter()
-                    .map(|piece| match piece {
-                        ScriptPiece::Script(script) => script.clone(),
-                        ScriptPiece::Word(word) => quoted(&self.text(word)),
-                    })
-                    .collect();
+                let script = words::script(self.plan, pieces);
                 let mut lines = script.lines().filter(|line| !line.trim().is_empty());
                 let first = lines.next().unwrap_or_default().trim().to_owned();
                 let more = match lines.count() {
@@ -210,15 +204,6 @@ impl Writer<'_> {
                 ("sh ", first, format!("{more}{options}"))
             }
         }
-    }
-
-    fn text(&self, text: &Text) -> String {
-        let piece = |piece: &TextPiece| match piece {
-            TextPiece::Literal(literal) => literal.clone(),
-            TextPiece::Ref(id) => format!("<{}.ref>", self.plan.image(*id).name),
-            TextPiece::Digest(id) => format!("<{}.digest>", self.plan.image(*id).name),
-        };
-        text.0.iter().map(piece).collect()
     }
 
     fn names(&self, images: &[ImageId]) -> String {
@@ -367,22 +352,6 @@ fn source(source: &str) -> &str {
         "command line" => "the command line",
         "environment" => "the environment",
         other => other,
-    }
-}
-
-/// A word as a shell would want it, so that its ends can be seen.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| {
-        c.is_alphanumeric()
-            || matches!(
-                c,
-                '-' | '_' | '.' | '/' | ':' | '=' | ',' | '@' | '+' | '<' | '>' | '%' | '[' | ']' | '"'
-            )
-    };
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

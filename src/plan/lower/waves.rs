@@ -59,7 +59,7 @@ impl<'a> Lowering<'a> {
         let mut first = 0;
         let mut families = Vec::new();
         for item in stages {
-            let keys = self.eval.keys(&item.binders);
+            let keys = self.eval.keys(&item.binders).all;
             let condition = item.attributes.get("when");
             let when =
                 |key: &Vec<Value>| self.eval.with_key(&item.binders, key, || self.unless_false(condition));

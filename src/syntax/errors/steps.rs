@@ -211,3 +211,16 @@ pub(in crate::syntax) fn colon_after_step(word: &str, colon: Span, source: Optio
     .with_help(format!("write `{word} {}`", source.unwrap_or("…")))
     .with_edit(colon, "")
 }
+
+/// `run "a""b"`
+pub(in crate::syntax) fn words_touch(before: Span, word: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingSeparator,
+        "two words of `run` without a blank",
+        word,
+        "expected a blank before this",
+    )
+    .with_label(before, "this word ends here")
+    .with_help("either write a blank between them")
+    .with_help("or write one word with a hole: `\"${a}b\"`")
+}

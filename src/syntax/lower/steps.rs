@@ -56,6 +56,16 @@ impl<'a> Lower<'a> {
         (kind.map(|kind| Step { keyword, kind, options, span }), span)
     }
 
+    /// Words that touch are no longer one word, as they would be for a shell.
+    fn require_blanks(&mut self, words: &[Expr]) {
+        for (before, word) in words.iter().zip(words.iter().skip(1)) {
+            if before.span.range().end == word.span.range().start {
+                let token = self.first_token(word.span);
+                self.report(errors::words_touch(before.span, token));
+            }
+        }
+    }
+
     fn step_kind(&mut self, word: &str, parts: Parts) -> Option<StepKind> {
         if parts.operands.is_empty() {
             self.report(errors::missing_argument(word, parts.keyword));
@@ -78,6 +88,7 @@ impl<'a> Lower<'a> {
             if let Some(program) = parts.operands.first().filter(|program| is_empty(&program.kind)) {
                 self.report(errors::empty_program(program.span));
             }
+            self.require_blanks(&parts.operands);
             return Some(StepKind::Run(parts.operands));
         }
         let mut operands = parts.operands.into_iter();
