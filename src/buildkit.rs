@@ -1,9 +1,10 @@
-//! The BuildKit client: builds images in a Docker Engine by speaking BuildKit's own protocol.
+//! The BuildKit client: builds images in a Docker Engine or a buildkitd by speaking BuildKit's own protocol.
 //!
 //! A build is one `Solve` call on the Control API with a `Status` stream beside it. The engine calls back into a
-//! session that this side serves: it reads the build context by [`filesync`], asks for registry credentials by
-//! [`auth`] and for [`secrets`], and reaches an SSH agent by [`ssh_agent`]. [`transport`] opens the connection, [`session`] lets the engine call back through it, [`solve`] says
-//! what to build, [`status`] follows it, [`push`] sends the result to a registry, and [`engine`] puts them together.
+//! session that this side serves: it reads the build context by [`filesync`], and asks for registry credentials by
+//! [`auth`], for [`secrets`] and for an [`ssh_agent`]. [`address`] says where the engine is, [`transport`] opens the
+//! connection, [`session`] lets the engine call back through it, [`solve`] says what to build, [`status`] follows it,
+//! and [`build`] puts them together for [`docker`], which pushes with [`push`], and for [`buildkitd`].
 
 mod address;
 mod auth;

@@ -1,6 +1,6 @@
 //! From text to [`ast::File`]. Parsing never fails: what cannot be read is reported and left out.
 //!
-//! Three steps: [`scan`] checks strings and brackets and cuts the file into items, [`parse`] runs the grammar over
+//! Three steps: [`scan`] checks strings and brackets and cuts the file into items, [`mod@parse`] runs the grammar over
 //! each of them and recovers, [`lower`] turns what the grammar accepted into the tree, and reports what the
 //! grammar tolerates but the language does not.
 //!

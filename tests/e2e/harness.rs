@@ -133,7 +133,14 @@ impl Project {
         self.prepare(command)
     }
 
-    /// The same under a terminal: both its streams arrive as standard output.
+    /// `cachelang doctor` in this folder.
+    pub fn doctor(&self) -> Ended {
+        let mut command = Command::new(PROGRAM);
+        command.arg("doctor");
+        self.prepare(command).run()
+    }
+
+    /// `cachelang run ARGUMENT…` under a terminal: both its streams arrive as standard output.
     pub fn command_on_terminal(&self, arguments: &[&str]) -> Cachelang {
         let mut command = Command::new("script");
         let line = format!("exec \"$CACHELANG\" run {}", arguments.join(" "));

@@ -17,6 +17,7 @@ mod cancel;
 mod context;
 mod credentials;
 mod disk;
+mod doctor;
 mod ecr;
 mod engine;
 mod engine_shared;

@@ -22,7 +22,7 @@ pub(super) struct Need {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Context,
-    /// `has_platform`: as [`crate::dockerfile::Base`] has it.
+    /// `has_platform`: as `dockerfile` has it.
     Reference {
         has_platform: bool,
     },
