@@ -49,7 +49,9 @@ Examples:
   cachelang doctor                       whether a run could start here
 
 Environment:
-  DOCKER_HOST    the Docker Engine (default: unix:///var/run/docker.sock)
+  DOCKER_HOST    the Docker Engine (default: that of the current Docker context); with DOCKER_TLS_VERIFY and
+                 DOCKER_CERT_PATH for TLS
+  DOCKER_CONTEXT another Docker context than the current one
   DOCKER_CONFIG  the folder of Docker's config.json with registry logins (default: ~/.docker)
   NO_COLOR       no colours
 

@@ -109,7 +109,7 @@ impl Address {
     /// # Errors
     /// [`AddressError::Malformed`] for what is no address.
     pub fn parse(text: &str, kind: BuilderKind, tls: Option<Tls>) -> Result<Self, AddressError> {
-        let malformed = || AddressError::Malformed(text.to_owned());
+        let malformed = || AddressError::Malformed(without_login(text));
         let (scheme, rest) = text.split_once("://").ok_or_else(malformed)?;
         match scheme {
             "unix" if rest.starts_with('/') => Ok(Address::Unix(PathBuf::from(rest))),
@@ -178,6 +178,17 @@ impl Tls {
     }
 }
 
+/// A text for a message: what stands before `@` may have a password.
+fn without_login(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (scheme, Some(at)) => {
+            let scheme = scheme.and_then(|end| text.get(..end + 3)).unwrap_or_default();
+            format!("{scheme}…{}", text.get(at..).unwrap_or_default())
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// `host`, `host:port`, `[::1]:port`
 fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let bracketed = text.starts_with('[').then(|| text.find(']')).flatten();
@@ -200,10 +211,11 @@ fn ssh(text: &str) -> Option<Ssh> {
     let (host, port) = host_and_port(place)?;
     let host = host.trim_matches(['[', ']']).to_owned();
     // `ssh` would take these for options.
-    let is_option =
-        host.starts_with('-') || user.is_some_and(|user| user.starts_with('-') || user.is_empty());
+    let is_option = |word: &str| word.starts_with('-') || word.is_empty();
+    // A password would be seen in the list of processes; `ssh` takes none this way.
+    let is_bad = is_option(&host) || user.is_some_and(|user| is_option(user) || user.contains(':'));
     let socket = Some(socket).filter(|socket| !matches!(*socket, "" | "/")).map(str::to_owned);
-    (!is_option).then(|| Ssh { user: user.map(str::to_owned), host, port, socket })
+    (!is_bad).then(|| Ssh { user: user.map(str::to_owned), host, port, socket })
 }
 
 impl fmt::Display for Address {
@@ -250,6 +262,8 @@ mod tests {
             ("ssh://ci@[::1]:22/run/d.sock", Some("ssh://ci@[::1]:22/run/d.sock")),
             ("ssh://build/", Some("ssh://build")),
             ("ssh://-oProxyCommand=x", None),
+            ("ssh://ci:secret@host", None),
+            ("tcp://ci:secret@host", None),
             ("ssh://@host", None),
             ("ssh://", None),
             ("unix://relative.sock", None),
@@ -261,6 +275,14 @@ mod tests {
         ] {
             let address = text.parse::<Address>().ok().map(|address| address.to_string());
             assert_eq!(address.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        for text in ["ssh://ci:secret@host", "tcp://ci:secret@host:1", "ci:secret@host"] {
+            let error = text.parse::<Address>().expect_err("it has a password").to_string();
+            assert!(!error.contains("secret") && error.contains("@host"), "{error}");
         }
     }
 

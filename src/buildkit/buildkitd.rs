@@ -5,11 +5,10 @@ use async_trait::async_trait;
 use tonic::transport::Channel;
 
 use super::address::Address;
-use super::transport::chain;
 use super::{build, worker};
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
-    PushProgress, PushRequest, Pushed,
+    PushProgress, PushRequest, Pushed, root_cause,
 };
 use crate::plan::BuilderKind;
 
@@ -28,7 +27,7 @@ impl Buildkitd {
         BuildError::Unreachable {
             kind: BuilderKind::Buildkit,
             address: self.address.to_string(),
-            cause: chain(error),
+            cause: root_cause(error),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::host::{
 use crate::plan::BuilderKind;
 
 /// How long one request of the Docker API may take, in seconds. Builds and pushes do not go this way.
-const REQUEST_TIMEOUT: u64 = 60;
+const REQUEST_TIMEOUT: u64 = 30;
 
 /// Builds in the BuildKit of a Docker Engine and pushes from its image store.
 pub struct DockerEngine {

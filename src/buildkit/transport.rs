@@ -15,10 +15,12 @@ use hyper_util::rt::TokioIo;
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use super::address::Address;
+use crate::host::root_cause;
 use crate::plan::BuilderKind;
 use tls::Inside;
 
@@ -41,8 +43,19 @@ pub(super) enum TransportError {
     Http(#[from] hyper::Error),
     #[error("{}", chain(.0))]
     Grpc(#[from] tonic::transport::Error),
+    /// A call failed.
+    #[error("{0}")]
+    Call(String),
     #[error("the engine answered {status} to {path}: {message}")]
     Refused { path: String, status: StatusCode, message: String },
+}
+
+impl From<Status> for TransportError {
+    /// The text of a status is for debuggers; what it says itself is its message, or that of the transport below.
+    fn from(status: Status) -> Self {
+        let has_source = std::error::Error::source(&status).is_some();
+        Self::Call(if has_source { root_cause(&status) } else { status.message().to_owned() })
+    }
 }
 
 /// An error and its causes, on one line; hyper and tonic keep the interesting part in the causes.
@@ -67,7 +80,7 @@ impl Address {
     async fn connect(&self, kind: BuilderKind, inside: Inside) -> io::Result<Box<dyn Io>> {
         match tokio::time::timeout(CONNECT_TIMEOUT, self.open(kind, inside)).await {
             Ok(opened) => opened,
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 seconds")),
+            Err(_) => Err(no_answer()),
         }
     }
 
@@ -103,6 +116,13 @@ impl Address {
     /// A gRPC channel to the BuildKit of an engine, or to a buildkitd. One connection: when it breaks, calls on it
     /// fail.
     pub(super) async fn grpc(&self, kind: BuilderKind) -> Result<Channel, TransportError> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, self.open_grpc(kind)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(no_answer().into()),
+        }
+    }
+
+    async fn open_grpc(&self, kind: BuilderKind) -> Result<Channel, TransportError> {
         let stream: Box<dyn Io> = match kind {
             BuilderKind::Docker => self.upgrade("/grpc").await?,
             BuilderKind::Buildkit => self.connect(kind, Inside::Http2).await?,
@@ -139,6 +159,11 @@ impl Address {
         }
         Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
     }
+}
+
+/// The error behind [`CONNECT_TIMEOUT`].
+fn no_answer() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 seconds")
 }
 
 /// A machine that is switched off says nothing: without this, a call to it would wait for ever.

@@ -16,7 +16,7 @@ pub struct Defect {
     pub source: &'static str,
 }
 
-/// Defects of Docker Engines with a classic image store. The others have none that concern the cache.
+/// Defects of Docker Engines with a classic image store, but for those of a single patch release.
 const OF_CLASSIC_STORES: &[Defect] = &[
     Defect {
         from: (20, 10),
@@ -24,12 +24,6 @@ const OF_CLASSIC_STORES: &[Defect] = &[
         effect: "a build that finds its cache in the registry leaves the found steps out of the cache it writes, so \
                  that every second build on an empty engine finds none",
         source: "https://github.com/moby/buildkit/issues/2274",
-    },
-    Defect {
-        from: (23, 0),
-        until: Some((23, 1)),
-        effect: "23.0.0 crashes while it writes an inline cache; 23.0.1 does not",
-        source: "https://github.com/moby/moby/issues/44918",
     },
     Defect {
         from: (27, 0),

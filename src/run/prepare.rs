@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use indexmap::{IndexMap, IndexSet};
 use uuid::Uuid;
 
@@ -10,6 +12,9 @@ use super::RunError;
 use crate::cache::{self, CachePolicy};
 use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, Platforms, agents};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
+
+/// How long the end of a run waits for engines to take names away.
+const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What builds and pushes need of a plan and its host, found out once.
 pub(super) struct Prepared<'a> {
@@ -187,11 +192,13 @@ impl<'a> Prepared<'a> {
 
     /// Takes the names of [`Prepared::own_name`] away again.
     pub(super) async fn forget_own_names(&self) {
-        for id in self.caches.keys() {
+        let forget = self.caches.keys().map(|id| async {
             if let Some(name) = self.own_name(*id) {
                 self.builder(self.plan.image(*id)).forget(&name).await;
             }
-        }
+        });
+        // An engine that is lost must not keep anybody waiting; a name that stays does no harm.
+        let _ = tokio::time::timeout(FORGET_TIMEOUT, join_all(forget)).await;
     }
 
     /// The tags of an image in push order, its cache tag included where the image itself is the cache.

@@ -49,7 +49,7 @@ pub enum ContextError {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Config {
-    current_context: String,
+    current_context: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -94,7 +94,7 @@ fn name(environment: &dyn Environment, folder: &Path) -> Result<Option<(String, 
         None => {
             let file = folder.join("config.json");
             let config: Config = read(environment, &file)?.unwrap_or_default();
-            (config.current_context, file.display().to_string())
+            (config.current_context.unwrap_or_default(), file.display().to_string())
         }
     };
     Ok(Some((name, origin)).filter(|(name, _)| !matches!(name.as_str(), "" | DEFAULT)))

@@ -3,7 +3,7 @@
 //! data ended by empty data; it says FIN, and gets FIN. The walk and the reading run on blocking threads, which wait
 //! while the queue to the connection is full. Whatever goes wrong ends the transfer with an ERR packet and a status.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -64,11 +64,13 @@ enum Done {
 }
 
 /// What waits for the end of the walk: the first file whose time was set by a tool and, as the order counts, all behind
-/// it. Such files share one hash, so that a change of any is one of all; few contexts have many of them.
+/// it. Files with one and the same such time share one hash, so that they stay equally old, and a change of one of them
+/// is one of all.
 #[derive(Default)]
 struct Held {
     entries: Vec<Entry>,
-    states: u64,
+    /// By the time that was set: one hash of the states of all files that have it.
+    states: HashMap<i64, u64>,
 }
 
 impl Held {
@@ -78,7 +80,8 @@ impl Held {
 
     fn push(&mut self, entry: Entry) {
         if let Some(state) = entry.set_time {
-            self.states = self.states.rotate_left(7) ^ state;
+            let states = self.states.entry(entry.stat.mod_time).or_default();
+            *states = states.rotate_left(7) ^ state;
         }
         self.entries.push(entry);
     }
@@ -87,8 +90,8 @@ impl Held {
     fn into_entries(self) -> impl Iterator<Item = Entry> {
         let states = self.states;
         self.entries.into_iter().map(move |mut entry| {
-            if entry.set_time.is_some() {
-                entry.stat.mod_time = stamped(entry.stat.mod_time, states);
+            if let (Some(_), Some(hash)) = (entry.set_time, states.get(&entry.stat.mod_time)) {
+                entry.stat.mod_time = stamped(entry.stat.mod_time, *hash);
             }
             entry
         })
@@ -178,9 +181,9 @@ impl Transfer {
                 let mut held = Held::default();
                 while let Some(step) = walk.step().map_err(failed)? {
                     match step {
+                        _ if self.out.is_closed() => return Err(Stop::Gone),
                         Step::Found(entry) if held.takes(&entry) => held.push(entry),
                         Step::Found(entry) => self.send_stat(entry)?,
-                        Step::Passed if self.out.is_closed() => return Err(Stop::Gone),
                         Step::Passed => {}
                     }
                 }

@@ -56,7 +56,10 @@ async fn listen(stderr: ChildStderr) -> String {
 fn arguments(ssh: &Ssh, kind: BuilderKind) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
     // Nobody is there to type a password while builds run.
-    arguments.extend(["-o", "ConnectTimeout=30", "-o", "BatchMode=yes", "-T"].map(OsString::from));
+    arguments.extend(["-o", "ConnectTimeout=30", "-o", "BatchMode=yes"].map(OsString::from));
+    // A link that is cut says nothing: without this it would be noticed after hours.
+    arguments
+        .extend(["-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3", "-T"].map(OsString::from));
     if let Some(user) = &ssh.user {
         arguments.extend(["-l".into(), user.into()]);
     }
@@ -145,11 +148,11 @@ mod tests {
     fn the_command_is_that_of_dockers_own_client() {
         assert_eq!(
             command("ssh://ci@build:2222", BuilderKind::Docker),
-            "-o ConnectTimeout=30 -o BatchMode=yes -T -l ci -p 2222 -- build docker system dial-stdio"
+            "-o ConnectTimeout=30 -o BatchMode=yes -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -T -l ci -p 2222 -- build docker system dial-stdio"
         );
         assert_eq!(
             command("ssh://build/run/b.sock", BuilderKind::Buildkit),
-            "-o ConnectTimeout=30 -o BatchMode=yes -T -- build buildctl --addr unix:///run/b.sock dial-stdio"
+            "-o ConnectTimeout=30 -o BatchMode=yes -o ServerAliveInterval=10 -o ServerAliveCountMax=3 -T -- build buildctl --addr unix:///run/b.sock dial-stdio"
         );
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Time {
     /// What is sent.
     Whole(i64),
     /// The true time was set by a tool, perhaps that of many files to one and the same: unpacked archives are like
-    /// that, and their files must stay equally old. All of them get one hash, of the states of all.
+    /// that, and their files must stay equally old. All with the same time get one hash, of the states of all.
     Set {
         time: i64,
         /// A hash of all that identifies this state of the file.
