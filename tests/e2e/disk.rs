@@ -38,7 +38,14 @@ impl SmallEngine {
 
 #[test]
 fn a_step_that_fills_the_disk_is_named_with_its_output() {
-    let _parts = Parts::take();
+    let parts = Parts::take();
+    // The test before this one has filled the disk.
+    if parts.skip_on(
+        "28 containerd",
+        "its engine cannot free a disk again that was full: its own database is on it",
+    ) {
+        return;
+    }
     let engine = SmallEngine::take();
     let project = Project::with_steps(BUILD_ONLY, "RUN dd if=/dev/zero of=/filling bs=1M count=700");
     let run = engine.is_filled_by(&project);
