@@ -3,7 +3,7 @@
 use indexmap::{IndexMap, IndexSet};
 
 use crate::cache::{self, CacheServices};
-use crate::host::{BuildError, Builders, Engine, Platforms, Registry, RegistryError};
+use crate::host::{BuildError, Builders, Engine, Registry, RegistryError, open_builder};
 use crate::plan::{BuilderId, ImageId, Plan, RegistryId};
 
 /// What a run would find.
@@ -72,7 +72,7 @@ pub async fn examine(
     let mut examination = Examination { builders: Vec::new(), registries: Vec::new() };
     for (id, images) in images {
         let item = id.map(|id| plan.builder(id));
-        let engine = ask(builders, item).await;
+        let engine = open_builder(builders, item).await.map(|(_, engine)| engine);
         let name = item.map(|item| item.name.clone());
         examination.builders.push(builder_state(plan, name, engine, &images, caches));
     }
@@ -84,18 +84,8 @@ pub async fn examine(
 
 /// The builder of the machine, for a folder without a file.
 pub async fn examine_machine(builders: &dyn Builders) -> BuilderState {
-    let engine = ask(builders, None).await;
+    let engine = open_builder(builders, None).await.map(|(_, engine)| engine);
     BuilderState { name: None, engine, problems: Vec::new() }
-}
-
-async fn ask(builders: &dyn Builders, item: Option<&crate::plan::Builder>) -> Result<Engine, BuildError> {
-    let engine = builders.builder(item)?.engine().await?;
-    Ok(match item {
-        Some(item) if !item.platforms.is_empty() => {
-            engine.with_platforms(Platforms::Declared(item.platforms.clone()))
-        }
-        _ => engine,
-    })
 }
 
 fn builder_state(

@@ -64,6 +64,19 @@ pub trait Builders: Send + Sync {
     fn builder(&self, item: Option<&plan::Builder>) -> Result<Arc<dyn Builder>, BuildError>;
 }
 
+/// The builder of an item with what it is. The platforms that the item lists are a limit.
+pub(crate) async fn open_builder(
+    builders: &dyn Builders,
+    item: Option<&plan::Builder>,
+) -> Result<(Arc<dyn Builder>, Engine), BuildError> {
+    let builder = builders.builder(item)?;
+    let mut engine = builder.engine().await?;
+    if let Some(item) = item.filter(|item| !item.platforms.is_empty()) {
+        engine = engine.with_platforms(Platforms::Declared(item.platforms.clone()));
+    }
+    Ok((builder, engine))
+}
+
 /// Builds images and pushes what it has built. Dropping a returned future cancels its work in the engine.
 #[async_trait]
 pub trait Builder: Send + Sync {

@@ -51,9 +51,12 @@ pub(super) async fn build(
         Ok(image) => Ok(Built::new(image, progress.built_steps())),
         Err(status) => {
             let error = build_error(&status, &mut progress);
-            Err(match (error.place(), dockerfile(&request.build).await) {
-                (None, Some((file, text))) => located(error, &file, &text),
-                _ => error,
+            if error.place().is_some() {
+                return Err(error);
+            }
+            Err(match dockerfile(&request.build).await {
+                Some((file, text)) => located(error, &file, &text),
+                None => error,
             })
         }
     }

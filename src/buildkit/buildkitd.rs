@@ -8,7 +8,7 @@ use super::address::Address;
 use super::{build, worker};
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
-    PushProgress, PushRequest, Pushed, root_cause,
+    PushProgress, PushRequest, Pushed,
 };
 use crate::plan::BuilderKind;
 
@@ -24,11 +24,7 @@ impl Buildkitd {
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable {
-            kind: BuilderKind::Buildkit,
-            address: self.address.to_string(),
-            cause: root_cause(error),
-        }
+        self.address.unreachable(BuilderKind::Buildkit, error)
     }
 
     async fn channel(&self) -> Result<Channel, BuildError> {

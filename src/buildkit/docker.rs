@@ -18,7 +18,7 @@ use super::transport::{TransportError, chain};
 use super::{build, push, worker};
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
-    PushProgress, PushRequest, Pushed, root_cause,
+    PushProgress, PushRequest, Pushed,
 };
 use crate::plan::BuilderKind;
 
@@ -55,11 +55,7 @@ impl DockerEngine {
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable {
-            kind: BuilderKind::Docker,
-            address: self.address.to_string(),
-            cause: root_cause(error),
-        }
+        self.address.unreachable(BuilderKind::Docker, error)
     }
 
     /// The client for the Docker API, with the API version that the engine speaks.

@@ -20,7 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use super::address::Address;
-use crate::host::root_cause;
+use crate::host::{BuildError, root_cause};
 use crate::plan::BuilderKind;
 use tls::Inside;
 
@@ -76,6 +76,11 @@ trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 impl Address {
+    /// The error for a builder that is not there, or does not answer.
+    pub(super) fn unreachable(&self, kind: BuilderKind, error: &dyn std::error::Error) -> BuildError {
+        BuildError::Unreachable { kind, address: self.to_string(), cause: root_cause(error) }
+    }
+
     /// Opens a connection on which `inside` is spoken next.
     async fn connect(&self, kind: BuilderKind, inside: Inside) -> io::Result<Box<dyn Io>> {
         match tokio::time::timeout(CONNECT_TIMEOUT, self.open(kind, inside)).await {

@@ -1,5 +1,6 @@
 //! What is found out before anything is built: that engines and registries can be used, and can do what is asked.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::RunError;
 use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, Platforms, agents};
+use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, agents, open_builder};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// How long the end of a run waits for engines to take names away.
@@ -23,6 +24,8 @@ pub(super) struct Prepared<'a> {
     /// The images whose tags the run pushes.
     pub(super) pushed: IndexSet<ImageId>,
     pub(super) credentials: IndexMap<RepositoryId, Option<Credentials>>,
+    /// Those that another image which is built needs.
+    needed: HashSet<ImageId>,
     /// Tells the names that this run gives to images from those of another run on the same engine.
     id: String,
     engines: IndexMap<Option<BuilderId>, (Arc<dyn Builder>, Engine)>,
@@ -42,9 +45,10 @@ impl<'a> Prepared<'a> {
             Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
         });
         let id = Uuid::new_v4().simple().to_string();
-        let (engines, caches, credentials, agents) = Default::default();
-        let mut prepared = Self { plan, host, pushed, credentials, id, engines, caches, agents };
         let built = with_needs(plan, named);
+        let needed = built.iter().flat_map(|id| &plan.image(*id).needs).copied().collect();
+        let (engines, caches, credentials, agents) = Default::default();
+        let mut prepared = Self { plan, host, pushed, credentials, needed, id, engines, caches, agents };
         for id in &built {
             let image = plan.image(*id);
             let checked = prepared.check(*id, image).await;
@@ -65,12 +69,8 @@ impl<'a> Prepared<'a> {
     async fn check(&mut self, id: ImageId, image: &Image) -> Result<(), BuildError> {
         if !self.engines.contains_key(&image.builder) {
             let item = image.builder.map(|builder| self.plan.builder(builder));
-            let builder = self.host.builders.builder(item)?;
-            let mut engine = builder.engine().await?;
-            if let Some(item) = item.filter(|item| !item.platforms.is_empty()) {
-                engine = engine.with_platforms(Platforms::Declared(item.platforms.clone()));
-            }
-            self.engines.insert(image.builder, (builder, engine));
+            let opened = open_builder(&*self.host.builders, item).await?;
+            self.engines.insert(image.builder, opened);
         }
         let engine = self.engine(image);
         engine.check(&image.build)?;
@@ -170,12 +170,8 @@ impl<'a> Prepared<'a> {
     /// Whether the image goes to its repositories: its tags are pushed or, since its engine keeps no images, another
     /// build finds it only there.
     pub(super) fn is_sent(&self, id: ImageId) -> bool {
-        self.pushed.contains(&id) || self.is_needed(id) && !self.engine(self.plan.image(id)).keeps_images()
-    }
-
-    /// Whether another image that is built needs it.
-    pub(super) fn is_needed(&self, id: ImageId) -> bool {
-        self.caches.keys().any(|other| self.plan.image(*other).needs.contains(&id))
+        self.pushed.contains(&id)
+            || self.needed.contains(&id) && !self.engine(self.plan.image(id)).keeps_images()
     }
 
     /// A name that only this run uses, by which the engine finds an image that another image needs: it may be in no
@@ -184,7 +180,8 @@ impl<'a> Prepared<'a> {
     pub(super) fn own_name(&self, id: ImageId) -> Option<String> {
         let image = self.plan.image(id);
         let engine = self.engine(image);
-        let is_found = self.is_needed(id) && engine.keeps_images() && engine.can(Feature::NamedContexts);
+        let is_found =
+            self.needed.contains(&id) && engine.keeps_images() && engine.can(Feature::NamedContexts);
         let name: String = image.name.chars().filter(|one| one.is_ascii_alphanumeric()).collect();
         let (name, number) = (name.to_ascii_lowercase(), id.0);
         is_found.then(|| format!("127.0.0.1:1/cachelang/{name}-{number}:{}", self.id))
