@@ -100,7 +100,8 @@ fn local_dirs(build: &Build) -> LocalDirs {
     dirs
 }
 
-/// Runs the solve with its status stream beside it and returns the image's id. Dropping the future cancels the solve in the engine.
+/// Runs the solve with its status stream beside it and returns the image's id. Dropping the future cancels the solve in
+/// the engine.
 async fn follow_solve(
     channel: Channel,
     request: SolveRequest,
