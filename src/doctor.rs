@@ -108,7 +108,7 @@ fn builder_state(
 
 async fn registry_state(plan: &Plan, registry: &dyn Registry, id: RegistryId) -> RegistryState {
     let item = plan.registry(id);
-    let login = registry.login_origin(item).await;
+    let login = registry.login(item).await.map(|login| login.map(|login| login.origin));
     let mut repositories = Vec::new();
     for repository in plan.repositories.iter().filter(|repository| repository.registry == id && login.is_ok())
     {

@@ -8,9 +8,9 @@ mod build;
 pub mod commands;
 mod engine;
 mod error;
+mod registry;
 pub(crate) mod secrets;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,10 @@ use crate::plan;
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
+pub use registry::{
+    Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
+    RepositoryState, TagRules,
+};
 
 /// The parts of the world that a run uses.
 #[derive(Clone)]
@@ -156,86 +160,6 @@ impl Pushed {
             }
         }
         counted.iter().map(|layer| layer.size).sum()
-    }
-}
-
-/// Registries: credentials, repositories, and what a tag names.
-#[async_trait]
-pub trait Registry: Send + Sync {
-    /// Finds credentials and checks with the registry that they are accepted; with `create`, makes the repository
-    /// if it is missing. `None`: the registry is used without credentials.
-    async fn prepare(
-        &self,
-        registry: &plan::Registry,
-        repository: &plan::Repository,
-    ) -> Result<Option<Credentials>, RegistryError>;
-
-    /// Where the credentials for a registry come from, for a person who looks for them; `None` if there are none.
-    async fn login_origin(&self, registry: &plan::Registry) -> Result<Option<String>, RegistryError>;
-
-    /// Gives a manifest that is in the repository another tag.
-    async fn tag(
-        &self,
-        registry: &plan::Registry,
-        repository: &plan::Repository,
-        digest: &str,
-        tag: &str,
-    ) -> Result<(), RegistryError>;
-
-    /// The login that this machine has for a registry host which the file does not declare: that of a base image.
-    async fn machine_login(&self, host: &str) -> Option<Credentials>;
-
-    /// The manifest that a tag or digest of a repository names now, `None` if there is none.
-    async fn manifest(
-        &self,
-        registry: &plan::Registry,
-        repository: &plan::Repository,
-        reference: &str,
-    ) -> Result<Option<Manifest>, RegistryError>;
-}
-
-/// The part of an image manifest that a report needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Manifest {
-    /// `sha256:…`
-    pub digest: String,
-    /// The digest of the image's config, `None` for an index.
-    pub config: Option<String>,
-    /// From the base up; empty for an index.
-    pub layers: Vec<Layer>,
-}
-
-impl Manifest {
-    pub fn new(digest: impl Into<String>, config: Option<String>, layers: Vec<Layer>) -> Self {
-        Self { digest: digest.into(), config, layers }
-    }
-
-    /// Whether it is the manifest of an image that an engine has built.
-    pub fn is_of(&self, built: &Built) -> bool {
-        self.digest == built.image || self.config.as_deref() == Some(&built.image)
-    }
-}
-
-/// A layer as a registry stores it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
-    /// `sha256:…`
-    pub digest: String,
-    /// In bytes, compressed if the layer is.
-    pub size: u64,
-}
-
-/// A user name and a password for one registry. `Debug` does not show the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    pub username: String,
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("username", &self.username).field("password", &"***").finish()
     }
 }
 

@@ -42,6 +42,7 @@ use crate::source::SourceMap;
 pub use functions::duration_text;
 pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
 pub use params::{inputs, unknown_params};
+pub(crate) use rules::matches_pattern;
 pub use steps::{Command, EnvValue, Program, ScriptPiece, Stage, Step, Text, TextPiece, Wave, WaveBody};
 
 /// What a plan is made from besides the program.
@@ -117,7 +118,7 @@ pub struct Input {
     pub source: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Registry {
     /// The item's name in the file.
@@ -126,7 +127,7 @@ pub struct Registry {
     pub kind: RegistryKind,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RegistryKind {
@@ -164,14 +165,14 @@ impl Registry {
 }
 
 /// A secret by name; its value is read only by the host, when it is needed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Secret {
     pub name: String,
     pub source: SecretSource,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SecretSource {

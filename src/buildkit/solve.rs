@@ -325,7 +325,7 @@ mod tests {
                 CacheExport::Registry { reference: "r.io/a:cache".into(), mode: CacheMode::Max },
             ],
             agents: IndexMap::new(),
-            logins: Logins::new(IndexMap::new(), Arc::new(crate::registry::Registries::new())),
+            logins: Logins::new(Vec::new(), Arc::new(crate::registry::Registries::new())),
         }
     }
 

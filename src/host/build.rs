@@ -34,19 +34,21 @@ pub struct BuildRequest {
 /// Credentials by registry host: those of the file's registries, else those that the machine has.
 #[derive(Clone)]
 pub struct Logins {
-    declared: IndexMap<String, Credentials>,
+    declared: Vec<plan::Registry>,
     registry: Arc<dyn Registry>,
 }
 
 impl Logins {
-    pub fn new(declared: IndexMap<String, Credentials>, registry: Arc<dyn Registry>) -> Self {
+    pub fn new(declared: Vec<plan::Registry>, registry: Arc<dyn Registry>) -> Self {
         Self { declared, registry }
     }
 
     /// The credentials for a host, `None` if it is to be used without.
     pub async fn find(&self, host: &str) -> Option<Credentials> {
-        match self.declared.get(host) {
-            Some(declared) => Some(declared.clone()),
+        match self.declared.iter().find(|registry| registry.host() == host) {
+            Some(declared) => {
+                self.registry.login(declared).await.ok().flatten().map(|login| login.credentials)
+            }
             None => self.registry.machine_login(host).await,
         }
     }

@@ -139,6 +139,11 @@ pub enum RegistryError {
     LoginNeeded { host: String },
     #[error("the credentials for {host} cannot be read ({cause})")]
     Credentials { host: String, cause: String },
+    #[error("{reference} does not exist")]
+    NoImage {
+        /// `host/name@sha256:…`
+        reference: String,
+    },
     #[error("{call} failed ({cause})")]
     Api {
         /// The API call: `ecr:GetAuthorizationToken`.

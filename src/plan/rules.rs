@@ -53,7 +53,7 @@ pub(super) fn repository_name_problem(name: &str, ecr: bool) -> Option<String> {
 }
 
 /// Whether a text matches a pattern in which `*` stands for any text.
-pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|start| text.strip_prefix(start)) else { return false };
     let parts: Vec<_> = parts.collect();

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
-use super::Found;
-use crate::host::{Credentials, RegistryError, secrets};
+use crate::host::{Credentials, Login, RegistryError, secrets};
 use crate::plan::Secret;
 
 /// Finds the credentials for a registry host. None at all is not an error: many registries need none.
@@ -15,13 +14,13 @@ pub(super) async fn oci(
     host: &str,
     username: Option<&str>,
     password: Option<&Secret>,
-) -> Result<Option<Found>, RegistryError> {
+) -> Result<Option<Login>, RegistryError> {
     let failed = |cause: String| RegistryError::Credentials { host: host.to_owned(), cause };
     match (username, password) {
         (Some(username), Some(secret)) => {
             let password = secrets::read_line(secret).await.map_err(|error| failed(error.to_string()))?;
             let credentials = Credentials { username: username.to_owned(), password };
-            Ok(Some(Found { credentials, origin: format!("secret `{}`", secret.name) }))
+            Ok(Some(Login::new(credentials, format!("secret `{}`", secret.name))))
         }
         (Some(_), None) => Err(failed("the registry has a `username` but no `password`".to_owned())),
         (None, Some(_)) => Err(failed("the registry has a `password` but no `username`".to_owned())),
@@ -34,7 +33,7 @@ pub(super) async fn oci(
 }
 
 /// Reads `~/.docker/config.json` (or `$DOCKER_CONFIG/config.json`) and asks the credential helper it names.
-fn from_docker_config(host: &str) -> Result<Option<Found>, String> {
+fn from_docker_config(host: &str) -> Result<Option<Login>, String> {
     let Some(path) = docker_config() else { return Ok(None) };
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
@@ -44,12 +43,12 @@ fn from_docker_config(host: &str) -> Result<Option<Found>, String> {
     let origin = path.display().to_string();
     match docker_credential::get_credential_from_reader(file, config_key(host)) {
         Ok(DockerCredential::UsernamePassword(username, password)) => {
-            Ok(Some(Found { credentials: Credentials { username, password }, origin }))
+            Ok(Some(Login::new(Credentials { username, password }, origin)))
         }
         // The name by which registries know that the password is an identity token.
         Ok(DockerCredential::IdentityToken(token)) => {
             let credentials = Credentials { username: "<token>".to_owned(), password: token };
-            Ok(Some(Found { credentials, origin }))
+            Ok(Some(Login::new(credentials, origin)))
         }
         Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
         // What credential helpers answer when they know nothing of a host (docker-credential-helpers, credentials).

@@ -9,7 +9,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::prepare::Prepared;
 use super::{Report, RunError};
 use crate::host::{BuildRequest, Built, Event, Feature, Logins};
-use crate::plan::{Context, Image, ImageId, RepositoryId};
+use crate::plan::{Context, Image, ImageId};
 
 /// The pause before a failed build is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -115,9 +115,6 @@ impl Prepared<'_> {
     fn build_request(&self, id: ImageId, report: &Report) -> Result<BuildRequest, RunError> {
         let image = self.plan.image(id);
         let cache = self.cache(id);
-        let host =
-            |repository: RepositoryId| self.plan.registry(self.plan.repository(repository).registry).host();
-        let declared = self.credentials.iter().filter_map(|(id, found)| Some((host(*id), found.clone()?)));
         let repositories = image.tags.iter().filter(|_| self.is_sent(id)).map(|tag| tag.tag.repository);
         let repositories: IndexSet<_> = repositories.collect();
         Ok(BuildRequest {
@@ -133,7 +130,7 @@ impl Prepared<'_> {
             cache_from: cache.from.clone(),
             cache_to: cache.to.clone(),
             agents: self.agents(id).clone(),
-            logins: Logins::new(declared.collect(), Arc::clone(&self.host.registry)),
+            logins: Logins::new(self.plan.registries.clone(), Arc::clone(&self.host.registry)),
         })
     }
 

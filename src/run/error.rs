@@ -134,6 +134,9 @@ fn registry_help(error: &RegistryError) -> Option<String> {
             "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of the `registry` item"
                 .to_owned(),
         ),
-        RegistryError::Credentials { .. } | RegistryError::Api { .. } | RegistryError::Unsupported(_) => None,
+        RegistryError::Credentials { .. }
+        | RegistryError::NoImage { .. }
+        | RegistryError::Api { .. }
+        | RegistryError::Unsupported(_) => None,
     }
 }

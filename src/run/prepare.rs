@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::RunError;
 use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, Builder, Credentials, Engine, Event, Feature, Host, agents, open_builder};
+use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, agents, open_builder};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// How long the end of a run waits for engines to take names away.
@@ -23,7 +23,8 @@ pub(super) struct Prepared<'a> {
     pub(super) host: &'a Host,
     /// The images whose tags the run pushes.
     pub(super) pushed: IndexSet<ImageId>,
-    pub(super) credentials: IndexMap<RepositoryId, Option<Credentials>>,
+    /// As they were found, or made.
+    pub(super) repositories: IndexMap<RepositoryId, RepositoryState>,
     /// Those that another image which is built needs.
     needed: HashSet<ImageId>,
     /// Tells the names that this run gives to images from those of another run on the same engine.
@@ -47,8 +48,8 @@ impl<'a> Prepared<'a> {
         let id = Uuid::new_v4().simple().to_string();
         let built = with_needs(plan, named);
         let needed = built.iter().flat_map(|id| &plan.image(*id).needs).copied().collect();
-        let (engines, caches, credentials, agents) = Default::default();
-        let mut prepared = Self { plan, host, pushed, credentials, needed, id, engines, caches, agents };
+        let (engines, caches, repositories, agents) = Default::default();
+        let mut prepared = Self { plan, host, pushed, repositories, needed, id, engines, caches, agents };
         for id in &built {
             let image = plan.image(*id);
             let checked = prepared.check(*id, image).await;
@@ -121,18 +122,18 @@ impl<'a> Prepared<'a> {
     }
 
     async fn prepare_repository(&mut self, image: &Image, id: RepositoryId) -> Result<(), RunError> {
-        if self.credentials.contains_key(&id) {
+        if self.repositories.contains_key(&id) {
             return Ok(());
         }
         let repository = self.plan.repository(id);
         let registry = self.plan.registry(repository.registry);
         let found = self.host.registry.prepare(registry, repository).await;
-        let credentials = found.map_err(|source| RunError::Registry {
+        let state = found.map_err(|source| RunError::Registry {
             image: image.name.clone(),
             repository: self.plan.repository_reference(id),
             source,
         })?;
-        self.credentials.insert(id, credentials);
+        self.repositories.insert(id, state);
         Ok(())
     }
 

@@ -122,11 +122,18 @@ impl Prepared<'_> {
 
     async fn push_from_engine(&self, image: &Image, built: &Built, tag: &Tag) -> Result<Pushed, RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
+        let repository = self.plan.repository(tag.repository);
+        let login = self.host.registry.login(self.plan.registry(repository.registry)).await;
+        let login = login.map_err(|source| RunError::Registry {
+            image: name(),
+            repository: self.plan.repository_reference(tag.repository),
+            source,
+        })?;
         let request = PushRequest {
             image: built.image.clone(),
             repository: self.plan.repository_reference(tag.repository),
             tag: tag.tag.clone(),
-            credentials: self.credentials.get(&tag.repository).cloned().flatten(),
+            credentials: login.map(|login| login.credentials),
         };
         let progress = |progress| {
             let event = Event::Push { image: name(), reference: reference(), progress };

@@ -15,8 +15,9 @@ use crate::environment::{Environment, PathKind};
 use crate::host::commands::LocalCommands;
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Builders, Built, BuiltStep, CommandError,
-    CommandRequest, Commands, Credentials, Engine, Event, Host, ImageStore, Layer, Manifest, Observer,
-    OnLine, PushError, PushProgress, PushRequest, Pushed, Registry, RegistryError,
+    CommandRequest, Commands, Copied, CopyProgress, CopyRequest, Credentials, Engine, Event, Host,
+    ImageStore, Layer, Login, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed,
+    Registry, RegistryError, RepositoryState,
 };
 use crate::plan::{self, Inputs, Plan, Step, WaveBody};
 use crate::source::SourceMap;
@@ -147,15 +148,25 @@ impl Registry for Script {
         &self,
         registry: &plan::Registry,
         repository: &plan::Repository,
-    ) -> Result<Option<Credentials>, RegistryError> {
+    ) -> Result<RepositoryState, RegistryError> {
         if self.call(format!("prepare {} {}", registry.name, repository.name)) {
             return Err(RegistryError::LoginNeeded { host: registry.host() });
         }
+        Ok(RepositoryState::default())
+    }
+
+    async fn login(&self, _: &plan::Registry) -> Result<Option<Login>, RegistryError> {
         Ok(None)
     }
 
-    async fn login_origin(&self, _: &plan::Registry) -> Result<Option<String>, RegistryError> {
-        Ok(None)
+    async fn copy(
+        &self,
+        request: &CopyRequest,
+        _: &(dyn Fn(CopyProgress) + Send + Sync),
+    ) -> Result<Copied, RegistryError> {
+        let CopyRequest { from, digest, to } = request;
+        self.call(format!("copy {}@{digest} {}", from.repository.name, to.repository.name));
+        Ok(Copied::new(5, 7))
     }
 
     async fn tag(
