@@ -257,6 +257,63 @@ pub enum Event {
         reference: String,
         elapsed: Duration,
     },
+    /// The push failed for a reason that may pass, and is started again: attempt 2 of 3.
+    PushRetried {
+        image: String,
+        reference: String,
+        cause: String,
+        attempt: usize,
+        attempts: usize,
+    },
+    /// A repository was made.
+    RepositoryCreated {
+        repository: String,
+    },
+    /// A setting of a repository is not as the file says, or was not until now.
+    RepositoryDiffers {
+        repository: String,
+        drift: Drift,
+    },
+    /// A tag that can be pushed once only exists already: it is left alone if the image is the same, and else the run
+    /// fails.
+    TagExists {
+        image: String,
+        reference: String,
+        digest: String,
+    },
+    /// The tag names the image already, so there is nothing to push.
+    TagKept {
+        image: String,
+        reference: String,
+        digest: String,
+    },
+    /// An image is copied to another repository.
+    CopyStarted {
+        image: String,
+        repository: String,
+    },
+    Copy {
+        image: String,
+        repository: String,
+        progress: CopyProgress,
+    },
+    CopyFinished {
+        image: String,
+        repository: String,
+        copied: Copied,
+        elapsed: Duration,
+    },
+    CopyFailed {
+        image: String,
+        repository: String,
+        elapsed: Duration,
+    },
+    /// The image got another tag.
+    Promoted {
+        image: String,
+        reference: String,
+        digest: String,
+    },
     CommandStarted {
         wave: String,
         command: String,

@@ -3,7 +3,9 @@
 mod build;
 mod command;
 mod error;
+mod preflight;
 mod prepare;
+mod promote;
 mod publish;
 mod report;
 mod support;
@@ -81,7 +83,8 @@ async fn steps(prepared: &Prepared<'_>, wave: &Wave, report: &mut Report) -> Vec
                 let done = command::run(prepared.plan, prepared.host, &wave.name, command, report).await;
                 done.err().into_iter().collect()
             }
-            Step::Promote { .. } | Step::Approve { .. } => {
+            Step::Promote { image, to } => prepared.promote(*image, to, report).await,
+            Step::Approve { .. } => {
                 support::step(step).map(|what| RunError::Unsupported { what }).into_iter().collect()
             }
         };

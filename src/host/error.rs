@@ -122,6 +122,32 @@ pub enum PushError {
     Engine(String),
 }
 
+impl PushError {
+    /// Whether the same push may succeed when it is started again: the registry is busy or the connection broke. A
+    /// registry that cannot be found or refuses the connection has been tried long enough by the engine.
+    pub fn may_pass(&self) -> bool {
+        let (PushError::Unreachable { cause, .. } | PushError::Engine(cause)) = self else { return false };
+        let cause = cause.to_ascii_lowercase();
+        let passing = [
+            "toomanyrequests",
+            "too many requests",
+            "429",
+            "status: 5",
+            "status code: 5",
+            "internal server error",
+            "bad gateway",
+            "service unavailable",
+            "gateway timeout",
+            "connection reset",
+            "broken pipe",
+            "eof",
+            "timeout",
+            "throttl",
+        ];
+        passing.iter().any(|word| cause.contains(word))
+    }
+}
+
 /// Why a registry could not be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

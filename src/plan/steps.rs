@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::{ImageId, Secret, Tag};
+use super::{ImageId, PushTag, Secret};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -101,7 +101,7 @@ pub enum Step {
     /// Gives a pushed image other tags, by its digest.
     Promote {
         image: ImageId,
-        to: Vec<Tag>,
+        to: Vec<PushTag>,
     },
     Command(Command),
     /// Waits for a person.

@@ -23,6 +23,13 @@ pub enum RunError {
     Push { image: String, reference: String, source: PushError },
     #[error("image `{image}` was built, but not tagged `{reference}`: {source}")]
     Tag { image: String, reference: String, source: RegistryError },
+    #[error("image `{image}` was not promoted to `{reference}`: {source}")]
+    Promote { image: String, reference: String, source: RegistryError },
+    #[error(
+        "image `{image}` cannot be tagged `{reference}`: that is another image, {digest}, and its repository is \
+         immutable"
+    )]
+    TagTaken { image: String, reference: String, digest: String },
     #[error("image `{image}` was pushed, but `{reference}` names {found} in the registry and not {expected}")]
     NotPublished { image: String, reference: String, expected: String, found: String },
     #[error("image `{image}` was pushed, but `{reference}` cannot be read back: {source}")]
@@ -109,7 +116,15 @@ impl RunError {
                         .to_owned(),
                 )
             }
-            RunError::Registry { source, .. } => registry_help(source),
+            RunError::TagTaken { .. } => Some(
+                "nothing of this step was pushed. Give the image another tag, such as the version or the commit; if \
+                 this tag is meant to move, name it in `mutable_tags` of the repository"
+                    .to_owned(),
+            ),
+            RunError::Registry { source, .. }
+            | RunError::Promote { source, .. }
+            | RunError::Tag { source, .. }
+            | RunError::ReadBack { source, .. } => registry_help(source),
             RunError::Push { source: PushError::Denied { host, .. }, .. } => Some(denied_help(host)),
             // Amazon ECR: "name unknown: The repository with name 'x' does not exist in the registry with id '…'"
             RunError::Push { source: PushError::Engine(cause), .. } if cause.contains("name unknown") => {

@@ -63,6 +63,12 @@ impl<'a> Prepared<'a> {
                 prepared.prepare_repository(image, repository).await?;
             }
         }
+        for (image, to) in promotions(plan) {
+            for tag in to {
+                prepared.prepare_repository(plan.image(image), tag.tag.repository).await?;
+            }
+        }
+        prepared.announce_existing().await?;
         Ok(prepared)
     }
 
@@ -133,6 +139,7 @@ impl<'a> Prepared<'a> {
             repository: self.plan.repository_reference(id),
             source,
         })?;
+        self.announce_state(id, &state);
         self.repositories.insert(id, state);
         Ok(())
     }
@@ -216,6 +223,15 @@ impl<'a> Prepared<'a> {
 fn images_of(plan: &Plan, operands: impl Fn(&Step) -> &[ImageId]) -> IndexSet<ImageId> {
     let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
     steps.flat_map(operands).copied().filter(|id| plan.image(*id).when).collect()
+}
+
+/// The images that the selected waves promote, with the tags that they get.
+pub(super) fn promotions(plan: &Plan) -> impl Iterator<Item = (ImageId, &[PushTag])> {
+    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
+    steps.filter_map(|step| match step {
+        Step::Promote { image, to } if plan.image(*image).when => Some((*image, to.as_slice())),
+        _ => None,
+    })
 }
 
 /// The images with all that they need, what is needed first.

@@ -2,13 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::join_all;
 use indexmap::IndexSet;
 
+use super::preflight::Existing;
 use super::prepare::Prepared;
 use super::{Report, RunError};
-use crate::host::{Built, Event, PushRequest, Pushed};
+use crate::host::{Built, Event, Manifest, PushError, PushRequest, Pushed};
 use crate::plan::{Image, ImageId, Plan, Tag};
+
+/// How often a push is tried. The engine itself tries again to send a layer, not to write a manifest.
+const PUSH_ATTEMPTS: usize = 4;
+/// After this time a push that failed is not tried again: the engine has tried often enough.
+const PUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tag that was pushed and read back.
 struct PublishedTag {
@@ -29,8 +36,12 @@ impl Prepared<'_> {
         let images: IndexSet<_> = images.iter().copied().collect();
         let built = |id: ImageId| report.image(id).built.clone().map(|built| (id, built));
         let images: Vec<_> = images.into_iter().filter_map(built).collect();
+        let existing = match self.existing(&images).await {
+            Ok(existing) => existing,
+            Err(errors) => return errors,
+        };
         for moving in [false, true] {
-            let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, moving));
+            let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, &existing, moving));
             let results = join_all(pushes).await;
             let mut errors = Vec::new();
             for ((id, _), (published, error)) in images.iter().zip(results) {
@@ -50,16 +61,32 @@ impl Prepared<'_> {
         &self,
         id: ImageId,
         built: &Built,
+        existing: &Existing,
         moving: bool,
     ) -> (Vec<PublishedTag>, Option<RunError>) {
         let mut published = Vec::new();
         for pushed in self.tags(id).iter().filter(|pushed| pushed.moving == moving) {
+            if let Some(manifest) = existing.get(&pushed.tag) {
+                published.push(self.keep(id, &pushed.tag, manifest));
+                continue;
+            }
             match self.push_one(self.plan.image(id), built, &pushed.tag).await {
                 Ok(tag) => published.push(tag),
                 Err(error) => return (published, Some(error)),
             }
         }
         (published, None)
+    }
+
+    /// Counts a tag that is there as pushed.
+    fn keep(&self, id: ImageId, tag: &Tag, manifest: &Manifest) -> PublishedTag {
+        let (reference, digest) = (self.plan.reference(tag), manifest.digest.clone());
+        self.host.observer.observe(&Event::TagKept {
+            image: self.plan.image(id).name.clone(),
+            reference: reference.clone(),
+            digest: digest.clone(),
+        });
+        PublishedTag { reference, digest, bytes: 0, elapsed: Duration::ZERO }
     }
 
     async fn push_one(&self, image: &Image, built: &Built, tag: &Tag) -> Result<PublishedTag, RunError> {
@@ -139,7 +166,23 @@ impl Prepared<'_> {
             let event = Event::Push { image: name(), reference: reference(), progress };
             self.host.observer.observe(&event);
         };
-        let pushed = self.builder(image).push(&request, &progress).await;
+        let started = Instant::now();
+        let mut attempt = 1;
+        let push = || self.builder(image).push(&request, &progress);
+        let pushed = push
+            .retry(ExponentialBuilder::default().with_max_times(PUSH_ATTEMPTS - 1).with_jitter())
+            .when(|error: &PushError| error.may_pass() && started.elapsed() < PUSH_PATIENCE)
+            .notify(|error: &PushError, _| {
+                attempt += 1;
+                self.host.observer.observe(&Event::PushRetried {
+                    image: name(),
+                    reference: reference(),
+                    cause: error.to_string(),
+                    attempt,
+                    attempts: PUSH_ATTEMPTS,
+                });
+            })
+            .await;
         pushed.map_err(|source| RunError::Push { image: name(), reference: reference(), source })
     }
 

@@ -39,6 +39,10 @@ pub struct ImageReport {
     pub bytes_pushed: u64,
     /// The references that were pushed.
     pub pushed: Vec<String>,
+    /// The references that it was promoted to.
+    pub promoted: Vec<String>,
+    /// Bytes of layers that promotions copied.
+    pub bytes_copied: u64,
     /// `sha256:…` of the manifest, once it is in a registry.
     pub digest: Option<String>,
     /// `host/name@sha256:…`, once it is in a registry.
@@ -71,6 +75,8 @@ impl Report {
             push_time: Duration::ZERO,
             bytes_pushed: 0,
             pushed: Vec::new(),
+            promoted: Vec::new(),
+            bytes_copied: 0,
             digest: None,
             reference: None,
         };

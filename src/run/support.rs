@@ -19,8 +19,7 @@ pub(super) fn missing(plan: &Plan) -> Option<String> {
 /// What of a step this version does not run.
 pub(super) fn step(step: &Step) -> Option<String> {
     match step {
-        Step::Build { .. } | Step::Push { .. } => None,
-        Step::Promote { .. } => Some("`promote`".to_owned()),
+        Step::Build { .. } | Step::Push { .. } | Step::Promote { .. } => None,
         Step::Approve { .. } => Some("`approve`".to_owned()),
         Step::Command(Command { env, .. }) => {
             let secret = env.values().any(|value| matches!(value, EnvValue::Secret { .. }));

@@ -42,6 +42,8 @@ wave deploy {
 }
 "#;
 
+mod publication;
+
 /// Every path is what it needs to be.
 struct AnyFile;
 
@@ -74,6 +76,8 @@ fn plan_of(text: &str) -> Plan {
 #[derive(Default)]
 struct Script {
     failing: HashSet<&'static str>,
+    /// Tags that are in the registry before the run, with the image that they name.
+    existing: IndexMap<&'static str, &'static str>,
     containerd_store: bool,
     calls: Mutex<Vec<String>>,
 }
@@ -165,7 +169,9 @@ impl Registry for Script {
         _: &(dyn Fn(CopyProgress) + Send + Sync),
     ) -> Result<Copied, RegistryError> {
         let CopyRequest { from, digest, to } = request;
-        self.call(format!("copy {}@{digest} {}", from.repository.name, to.repository.name));
+        if self.call(format!("copy {}@{digest} {}", from.repository.name, to.repository.name)) {
+            return Err(RegistryError::Api { call: "copying".to_owned(), cause: "no".to_owned() });
+        }
         Ok(Copied::new(5, 7))
     }
 
@@ -176,7 +182,9 @@ impl Registry for Script {
         digest: &str,
         tag: &str,
     ) -> Result<(), RegistryError> {
-        self.call(format!("tag {}:{tag} {digest}", repository.name));
+        if self.call(format!("tag {}:{tag} {digest}", repository.name)) {
+            return Err(RegistryError::Api { call: "tagging".to_owned(), cause: "no".to_owned() });
+        }
         Ok(())
     }
 
@@ -187,13 +195,21 @@ impl Registry for Script {
     async fn manifest(
         &self,
         _: &plan::Registry,
-        _: &plan::Repository,
+        repository: &plan::Repository,
         reference: &str,
     ) -> Result<Option<Manifest>, RegistryError> {
-        if self.failing.contains("lost tag") {
-            return Ok(None);
-        }
-        let image = if reference.contains("api") { "api" } else { "cron" };
+        let name = format!("{}:{reference}", repository.name);
+        let calls = self.calls.lock().expect("no test thread panicked");
+        let written = calls
+            .iter()
+            .any(|call| call.ends_with(&format!("/{name}")) || call.starts_with(&format!("tag {name} ")));
+        let image = match self.existing.get(name.as_str()) {
+            Some(image) => image,
+            None if !written || self.failing.contains("lost tag") => return Ok(None),
+            None if calls.iter().any(|call| call.starts_with(&format!("tag {name} sha256:api"))) => "api",
+            None if reference.contains("api") => "api",
+            None => "cron",
+        };
         let layer = |digest: &str, size| Layer { digest: digest.into(), size };
         let config = if self.failing.contains("other image") { "someone-else" } else { image };
         let config = Some(format!("sha256:config-{config}"));
@@ -249,7 +265,11 @@ fn failing(words: &'static str) -> Script {
 
 /// The calls after the builds, and how the run ended.
 async fn check(script: Script, expected: Expect) {
-    let (report, calls) = run_script(FILE, script).await;
+    check_file(FILE, script, expected).await;
+}
+
+async fn check_file(text: &str, script: Script, expected: Expect) {
+    let (report, calls) = run_script(text, script).await;
     let outcome = match report.outcome {
         Outcome::Done => "done".to_owned(),
         Outcome::Cancelled => "cancelled".to_owned(),

@@ -24,7 +24,7 @@ const SHARED: [(&str, &str); 18] = [
     ("images[].context", "context"),
     ("images[].contexts{}", "context"),
     ("images[].cache.automatic", "tag"),
-    ("steps[].to[]", "tag"),
+    ("steps[].to[]", "images[].tags[]"),
 ];
 /// The same, by their ends.
 const SHARED_ENDS: [(&str, &str); 2] = [(".from[].registry", "tag"), (".to[].registry.tag", "tag")];

@@ -125,7 +125,7 @@ fn line(plan: &Plan, step: &Step) -> String {
         Step::Build { images } => format!("build {}", names(images)),
         Step::Push { images } => format!("push {}", names(images)),
         Step::Promote { image, to } => {
-            let tags: Vec<_> = to.iter().map(|tag| plan.reference(tag)).collect();
+            let tags: Vec<_> = to.iter().map(|to| plan.reference(&to.tag)).collect();
             format!("promote {} to {}", plan.image(*image).name, tags.join(", "))
         }
         Step::Approve { question } => format!("approve {}", words::text(plan, question)),

@@ -166,7 +166,7 @@ impl Writer<'_> {
                 Step::Build { images } => ("build ", self.names(images), String::new()),
                 Step::Push { images } => ("push ", self.names(images), String::new()),
                 Step::Promote { image, to } => {
-                    let tags: Vec<_> = to.iter().map(|tag| self.plan.reference(tag)).collect();
+                    let tags: Vec<_> = to.iter().map(|to| self.plan.reference(&to.tag)).collect();
                     (
                         "promote ",
                         format!("{} to {}", self.plan.image(*image).name, tags.join(", ")),

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use super::{RunObserver, print_output};
 use crate::cli::say::say_line;
 use crate::cli::table::seconds;
-use crate::host::{BuildProgress, BuildStep, Event, Observer, StepState};
+use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
 
 /// Finding out what a base image is takes less.
 const PULL: Duration = Duration::from_millis(500);
@@ -57,14 +57,50 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::PushFailed { image, reference, elapsed } => {
             format!("  {image}: pushing {reference} failed after {}", seconds(*elapsed))
         }
+        Event::PushRetried { image, reference, cause, attempt, attempts } => {
+            format!("  {image}: pushing {reference}: {cause}; again, attempt {attempt} of {attempts}")
+        }
+        Event::RepositoryCreated { repository } => format!("  created repository {repository}"),
+        Event::RepositoryDiffers { repository, drift } => differs(repository, drift),
+        Event::TagExists { image, reference, digest } => format!(
+            "  {image}: warning: {reference} exists and cannot be moved: this run can only end well if the build gives \
+             the same image again, {digest}"
+        ),
+        Event::TagKept { image, reference, .. } => {
+            format!("  {image}: {reference} is there already, with this image")
+        }
+        Event::CopyStarted { image, repository } => format!("  {image}: copying to {repository}"),
+        Event::CopyFinished { image, repository, copied, elapsed } => format!(
+            "  {image}: copied to {repository} in {}, sent {}, {} were there",
+            seconds(*elapsed),
+            HumanBytes(copied.sent),
+            HumanBytes(copied.skipped)
+        ),
+        Event::CopyFailed { image, repository, elapsed } => {
+            format!("  {image}: copying to {repository} failed after {}", seconds(*elapsed))
+        }
+        Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
         Event::CommandStarted { command, .. } => format!("  $ {command}"),
         Event::CommandFinished { command, succeeded, elapsed, .. } => {
             let how = if *succeeded { "done in" } else { "failed after" };
             format!("  $ {command}: {how} {}", seconds(*elapsed))
         }
-        Event::Push { .. } | Event::CommandOutput { .. } => return None,
+        Event::Push { .. } | Event::Copy { .. } | Event::CommandOutput { .. } => return None,
     };
     Some(line)
+}
+
+/// A setting that is not as the file says, as a difference.
+fn differs(repository: &str, drift: &Drift) -> String {
+    let Drift { setting, found, wanted, mended, .. } = drift;
+    if *mended {
+        format!("  repository {repository}: `{setting}` was {found}, is now {wanted}")
+    } else {
+        format!(
+            "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; \
+             `manage = true` lets cachelang change it"
+        )
+    }
 }
 
 /// An instruction that has ended; a base image only if getting it took long enough to be a pull.

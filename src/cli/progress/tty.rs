@@ -117,6 +117,16 @@ impl Observer for Tty {
             Event::PushFinished { image, reference, .. } | Event::PushFailed { image, reference, .. } => {
                 self.stop(image, reference);
             }
+            Event::CopyStarted { image, repository } => {
+                self.start(image, repository, &format!("copying to {repository}"));
+            }
+            Event::Copy { image, repository, progress } => {
+                let (sent, total) = (HumanBytes(progress.sent), HumanBytes(progress.total));
+                self.message(image, repository, format!("copying to {repository} │ {sent} of {total}"));
+            }
+            Event::CopyFinished { image, repository, .. } | Event::CopyFailed { image, repository, .. } => {
+                self.stop(image, repository);
+            }
             Event::CommandStarted { wave, command } => self.start(wave, command, command),
             Event::CommandFinished { wave, command, .. } => self.stop(wave, command),
             _ => {}
@@ -146,7 +156,10 @@ fn lasting(event: &Event) -> Option<String> {
         Event::Build { progress: BuildProgress::Step(step), .. } if step.state == StepState::Cached => {
             plain::line(event).map(|line| style(line).for_stderr().green().to_string())
         }
-        Event::BuildStarted { .. } | Event::PushStarted { .. } | Event::CommandStarted { .. } => None,
+        Event::BuildStarted { .. }
+        | Event::PushStarted { .. }
+        | Event::CopyStarted { .. }
+        | Event::CommandStarted { .. } => None,
         _ => plain::line(event),
     }
 }

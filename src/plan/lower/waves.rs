@@ -9,7 +9,7 @@ use crate::plan::eval::Value;
 use crate::plan::families::key_text;
 use crate::plan::trace::{StageTrace, StepTrace, WaveTrace};
 use crate::plan::{
-    Command, EnvValue, ImageId, Program, Stage, Step, Tag, Text, TextPiece, Wave, WaveBody, errors,
+    Command, EnvValue, ImageId, Program, PushTag, Stage, Step, Tag, Text, TextPiece, Wave, WaveBody, errors,
 };
 use crate::source::Span;
 
@@ -155,7 +155,9 @@ impl<'a> Lowering<'a> {
             StepKind::Push(_) => Step::Push { images: images() },
             StepKind::Promote { image, .. } => {
                 let image = *self.eval.images(image)?.first()?;
-                Step::Promote { image, to: promotes.iter().map(|(tag, ..)| tag.clone()).collect() }
+                let tag =
+                    |(tag, varies, _): &(Tag, bool, Span)| PushTag { tag: tag.clone(), moving: !varies };
+                Step::Promote { image, to: promotes.iter().map(tag).collect() }
             }
             StepKind::Run { arguments, options } => {
                 let words = arguments.iter().map(|argument| self.eval.text(argument)).collect();
