@@ -28,6 +28,7 @@ mod interrupt;
 mod lambda;
 mod mistakes;
 mod progress;
+mod promote;
 mod remote;
 mod secrets;
 mod ssh;
