@@ -75,6 +75,14 @@ pub enum AddressError {
     Context(#[from] ContextError),
     #[error("builder `{0}` needs an `endpoint`: only the Docker Engine has a usual place")]
     NoEndpoint(String),
+    /// As the `docker` program, which does not fall back to the authorities of the machine either.
+    #[error("{origin} asks for TLS, but {} is not there", .file.display())]
+    NoCertificate {
+        /// The variable or the context that asks for it.
+        origin: String,
+        /// `ca.pem`, `cert.pem` or `key.pem`.
+        file: PathBuf,
+    },
 }
 
 /// The port of an engine without and with TLS (<https://docs.docker.com/reference/cli/dockerd/>), and the one that
@@ -133,8 +141,9 @@ impl Address {
     /// When a variable or the context is not one that an engine can be found by.
     pub fn of_machine(environment: &dyn Environment) -> Result<Self, AddressError> {
         match environment.var("DOCKER_HOST") {
-            Some(text) => Address::parse(&text, BuilderKind::Docker, tls_of_machine(environment))
-                .map_err(|error| AddressError::DockerHost(Box::new(error))),
+            Some(text) => {
+                docker_host(&text, environment).map_err(|error| AddressError::DockerHost(Box::new(error)))
+            }
             None => Ok(context::current(environment)?.unwrap_or_default()),
         }
     }
@@ -161,20 +170,50 @@ impl Address {
     }
 }
 
+/// What `DOCKER_HOST` may say beside whole addresses: `host:port`, and parts left out (docker/cli, opts/hosts.go).
+fn docker_host(text: &str, environment: &dyn Environment) -> Result<Address, AddressError> {
+    let text =
+        if text.contains("://") || text.starts_with('/') { text.to_owned() } else { format!("tcp://{text}") };
+    match text.split_once("://") {
+        Some(("unix", "")) => Ok(Address::default()),
+        Some((scheme @ ("tcp" | "http" | "https"), rest)) => {
+            let host = if rest.is_empty() || rest.starts_with(':') { "localhost" } else { "" };
+            let tls = tls_of_machine(environment)?;
+            Address::parse(&format!("{scheme}://{host}{rest}"), BuilderKind::Docker, tls)
+        }
+        _ => Address::parse(&text, BuilderKind::Docker, None),
+    }
+}
+
 /// `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`: <https://docs.docker.com/reference/cli/docker/#environment-variables>
-fn tls_of_machine(environment: &dyn Environment) -> Option<Tls> {
-    environment.var("DOCKER_TLS_VERIFY")?;
+fn tls_of_machine(environment: &dyn Environment) -> Result<Option<Tls>, AddressError> {
+    const ORIGIN: &str = "DOCKER_TLS_VERIFY";
+    if environment.var(ORIGIN).is_none() {
+        return Ok(None);
+    }
     let usual = || Some(PathBuf::from(environment.var("HOME")?).join(".docker"));
-    let folder = environment.var("DOCKER_CERT_PATH").map(PathBuf::from).or_else(usual)?;
-    Some(Tls::in_folder(&folder, environment))
+    let folder = environment.var("DOCKER_CERT_PATH").map(PathBuf::from).or_else(usual).unwrap_or_default();
+    let tls = Tls::in_folder(&folder, ORIGIN, environment)?;
+    match tls.ca {
+        Some(_) => Ok(Some(tls)),
+        None => Err(AddressError::NoCertificate { origin: ORIGIN.to_owned(), file: folder.join("ca.pem") }),
+    }
 }
 
 impl Tls {
-    /// The files `ca.pem`, `cert.pem` and `key.pem` of a folder, those of them that are there.
-    fn in_folder(folder: &Path, environment: &dyn Environment) -> Self {
+    /// The files `ca.pem`, `cert.pem` and `key.pem` of a folder, those of them that are there. Of the last two, one
+    /// is of no use without the other.
+    fn in_folder(folder: &Path, origin: &str, environment: &dyn Environment) -> Result<Self, AddressError> {
         let file = |name| Some(folder.join(name)).filter(|file| environment.path_kind(file).is_some());
-        let identity = file("cert.pem").zip(file("key.pem")).map(|(cert, key)| Identity { cert, key });
-        Self { ca: file("ca.pem"), identity }
+        let missing =
+            |name| AddressError::NoCertificate { origin: origin.to_owned(), file: folder.join(name) };
+        let identity = match (file("cert.pem"), file("key.pem")) {
+            (Some(cert), Some(key)) => Some(Identity { cert, key }),
+            (None, None) => None,
+            (Some(_), None) => return Err(missing("key.pem")),
+            (None, Some(_)) => return Err(missing("cert.pem")),
+        };
+        Ok(Self { ca: file("ca.pem"), identity })
     }
 }
 

@@ -340,6 +340,7 @@ pub(super) fn missing_attribute(name: &str, owner: Owner<'_>, registries: &[&str
         ("account", _) => "add the 12 digits of the AWS account: `account = \"123456789012\"`",
         ("region", _) => "add the AWS region: `region = \"eu-west-1\"`",
         ("host", _) => "add the registry's host: `host = \"registry.example.com\"`",
+        ("endpoint", _) => "add where it listens: `endpoint = \"tcp://build.example.com:1234\"`",
         _ => return diagnostic,
     };
     diagnostic.with_help(example)
@@ -356,6 +357,31 @@ pub(super) fn not_in_public(name: &str, value: Span, public: Span) -> Diagnostic
     .with_label(public, "this is the public gallery")
     .with_note("the public gallery of Amazon ECR is `public.ecr.aws` for everyone")
     .with_help(format!("remove `{name}`, or `public = true`"))
+}
+
+/// A certificate without its key, or the reverse: `found` is there, `missing` is not.
+pub(super) fn half_identity(found: &str, value: Span, missing: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingAttribute,
+        format!("`tls` has a `{found}` but no `{missing}`"),
+        value,
+        format!("needs `{missing} = …`"),
+    )
+    .with_note("the builder asks for a certificate, and for proof that its key is here")
+    .with_help(format!("either add `{missing}`, or remove `{found}` if the builder asks for no certificate"))
+}
+
+/// `tls` of a builder that is found as the machine says.
+pub(super) fn tls_without_endpoint(tls: Span, builder: &Name) -> Diagnostic {
+    Diagnostic::new(
+        Code::MissingAttribute,
+        format!("`builder {}` has `tls` but no `endpoint`", builder.value),
+        tls,
+        "would not be used",
+    )
+    .with_label(builder.span, "needs `endpoint = …`")
+    .with_note("without an `endpoint` it is the engine of the machine, as DOCKER_HOST and its companions say")
+    .with_help("either add `endpoint = \"tcp://HOST:PORT\"`, or remove `tls`")
 }
 
 /// A setting of a repository in a registry that is not Amazon ECR.

@@ -275,7 +275,27 @@ impl<'a> Checker<'a> {
         };
         let kind = if kind == "docker" { BuilderKind::Docker } else { BuilderKind::Buildkit };
         let attributes = self.attributes(owner, block.entries.iter().map(EntryRef::from), schema::BUILDER);
-        Builder { name, kind, attributes }
+        let builder = Builder { name, kind, attributes };
+        self.check_connection(&builder, owner);
+        builder
+    }
+
+    /// What a builder is reached by must be whole: the rest would be found out only when it does not answer.
+    fn check_connection(&mut self, builder: &Builder, owner: Owner<'_>) {
+        let attributes = &builder.attributes;
+        let has_endpoint = attributes.values.contains("endpoint");
+        if builder.kind == BuilderKind::Buildkit && !has_endpoint {
+            self.report(errors::missing_attribute("endpoint", owner, &[]));
+        }
+        let Some(tls) = attributes.blocks.get("tls") else { return };
+        if let (BuilderKind::Docker, false, Some(tls)) = (builder.kind, has_endpoint, tls.values.get("ca")) {
+            self.report(errors::tls_without_endpoint(tls.span, &builder.name));
+        }
+        for (found, missing) in [("cert", "key"), ("key", "cert")] {
+            if let (Some(value), None) = (tls.values.get(found), tls.values.get(missing)) {
+                self.report(errors::half_identity(found, value.span, missing));
+            }
+        }
     }
 
     fn image(&mut self, image: &'a ast::Image, templates: &Templates) -> Image {

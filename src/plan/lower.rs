@@ -262,9 +262,7 @@ impl<'a> Lowering<'a> {
             tls,
             platforms: self.platforms(attributes.get("platforms")),
         };
-        if let Some(block) = attributes.block("tls") {
-            self.check_tls(&planned, block);
-        }
+        self.check_tls(&planned, attributes);
         planned
     }
 

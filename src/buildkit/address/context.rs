@@ -30,6 +30,13 @@ pub enum ContextError {
         /// `DOCKER_CONTEXT`, or the file that names it.
         origin: String,
     },
+    #[error("the Docker context `{name}`, which {origin} names, is not one of a Docker Engine")]
+    NoEngine {
+        /// The name of the context.
+        name: String,
+        /// `DOCKER_CONTEXT`, or the file that names it.
+        origin: String,
+    },
     #[error("cannot read {} ({cause})", .file.display())]
     Unreadable {
         /// A file of the Docker configuration.
@@ -55,6 +62,7 @@ struct Config {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Meta {
+    #[serde(default)]
     endpoints: HashMap<String, Endpoint>,
 }
 
@@ -72,12 +80,15 @@ pub(super) fn current(environment: &dyn Environment) -> Result<Option<Address>, 
     let id = hex(&Sha256::digest(&name));
     let file = folder.join("contexts/meta").join(&id).join("meta.json");
     let meta: Option<Meta> = read(environment, &file)?;
-    let missing = || ContextError::Missing { name: name.clone(), origin };
-    let endpoint = meta.and_then(|mut meta| meta.endpoints.remove("docker")).ok_or_else(missing)?;
+    let Some(mut meta) = meta else { return Err(ContextError::Missing { name, origin }) };
+    let Some(endpoint) = meta.endpoints.remove("docker") else {
+        return Err(ContextError::NoEngine { name, origin });
+    };
     let certificates = folder.join("contexts/tls").join(&id).join("docker");
-    let tls =
-        environment.path_kind(&certificates).is_some().then(|| Tls::in_folder(&certificates, environment));
-    let address = Address::parse(&endpoint.host, BuilderKind::Docker, tls);
+    let has_certificates = environment.path_kind(&certificates).is_some();
+    let by = format!("the Docker context `{name}`");
+    let tls = has_certificates.then(|| Tls::in_folder(&certificates, &by, environment)).transpose();
+    let address = tls.and_then(|tls| Address::parse(&endpoint.host, BuilderKind::Docker, tls));
     address.map(Some).map_err(|cause| ContextError::Address { name, cause: Box::new(cause) })
 }
 
@@ -170,10 +181,53 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_docker_host_may_be_left_out() {
+        for (text, expected) in [
+            ("10.0.0.7:4000", "tcp://10.0.0.7:4000"),
+            ("build.example", "tcp://build.example:2375"),
+            (":4000", "tcp://localhost:4000"),
+            ("tcp://", "tcp://localhost:2375"),
+            ("tcp://:4000", "tcp://localhost:4000"),
+            ("unix://", "unix:///var/run/docker.sock"),
+        ] {
+            assert_eq!(found(&[("DOCKER_HOST", text)]).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["/var/run/docker.sock", "fd://", "tcp://ci:secret@x", "ci:secret@x:1"] {
+            let error = found(&[("DOCKER_HOST", text)]).expect_err("it is no address of an engine");
+            assert!(error.starts_with("DOCKER_HOST: `") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tls_needs_its_files() {
+        let host = ("DOCKER_HOST", "tcp://x");
+        let verify = [host, ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/c")];
+        let with = |files: &[&'static str]| {
+            let files = files.iter().map(|file| (*file, "PEM"));
+            found(&verify.into_iter().chain(files).collect::<Vec<_>>())
+        };
+        let missing = |file: &str| {
+            Err(format!("DOCKER_HOST: DOCKER_TLS_VERIFY asks for TLS, but /c/{file} is not there"))
+        };
+        assert_eq!(with(&[]), missing("ca.pem"));
+        assert_eq!(with(&["/c/cert.pem", "/c/key.pem"]), missing("ca.pem"));
+        assert_eq!(with(&["/c/ca.pem", "/c/cert.pem"]), missing("key.pem"));
+        assert_eq!(with(&["/c/ca.pem", "/c/key.pem"]), missing("cert.pem"));
+        assert_eq!(with(&["/c/ca.pem"]).as_deref(), Ok("tcp://x:2376"));
+        // A socket of this machine needs none.
+        let local = [("DOCKER_HOST", "unix:///run/d.sock"), ("DOCKER_TLS_VERIFY", "1")];
+        assert_eq!(found(&local).as_deref(), Ok("unix:///run/d.sock"));
+    }
+
+    #[test]
     fn a_context_that_cannot_be_used_is_an_error_that_names_it() {
         let config = ("/h/.docker/config.json", r#"{"currentContext":"far"}"#);
         let missing = "the Docker context `far`, which /h/.docker/config.json names, does not exist";
         assert_eq!(found(&[config]), Err(missing.to_owned()));
+        let other = found(&[config, (META, r#"{"Endpoints":{"kubernetes":{}}}"#)]);
+        let expected =
+            "the Docker context `far`, which /h/.docker/config.json names, is not one of a Docker Engine";
+        assert_eq!(other, Err(expected.to_owned()));
         let meta = (META, r#"{"Endpoints":{"docker":{"Host":"npipe://x"}}}"#);
         let error = found(&[config, meta]).expect_err("there is no such address here");
         assert!(error.starts_with("the Docker context `far` has no usable address: `npipe://x`"), "{error}");

@@ -85,6 +85,30 @@ pub(in crate::plan) fn bad_setting(what: &str, key: &str, text: &str, span: Span
         .with_help(help)
 }
 
+/// The address is not repeated: it holds what nobody else should read.
+pub(in crate::plan) fn login_in_endpoint(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::NotAChoice,
+        "the address of a builder has a password or a user in it",
+        span,
+        "must not be in an address",
+    )
+    .with_note("it would be seen in messages and in the list of processes")
+    .with_help("remove what stands before `@`: a connection over TCP is secured with `tls`, one over SSH with the keys of `ssh`")
+}
+
+/// `scheme`: how the builder is reached instead.
+pub(in crate::plan) fn tls_not_used(tls: Span, endpoint: Span, scheme: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnknownAttribute,
+        format!("a builder at `{scheme}://…` has no `tls`"),
+        tls,
+        "would not be used",
+    )
+    .with_label(endpoint, "no connection over TCP")
+    .with_help("either remove `tls`, or write an endpoint `\"tcp://HOST:PORT\"`")
+}
+
 pub(in crate::plan) fn zero(what: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::NotAChoice, format!("{what} of 0 leaves no room"), span, "must be more than 0")
         .with_help("either write a larger one, or remove the attribute for none")

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::Lowering;
 use super::images::entry_span;
-use crate::check::program::Expr;
+use crate::check::program::{Attributes, Expr};
 use crate::environment::PathKind;
 use crate::plan::eval::Value;
 use crate::plan::{Builder, errors};
@@ -185,7 +185,16 @@ impl Lowering<'_> {
     }
 
     pub(super) fn endpoint(&self, expr: Option<&Expr>) -> Option<String> {
-        self.checked(expr, &ENDPOINT)
+        let text = self.optional_string(expr)?;
+        let (expr, rest) = (expr?, text.split_once("://").map_or("", |(_, rest)| rest));
+        let login = rest.rsplit_once('@').map(|(login, _)| login);
+        // A user is part of an address of SSH.
+        if login.is_some_and(|login| login.contains(':') || !text.starts_with("ssh://")) {
+            self.eval.report(errors::login_in_endpoint(expr.span));
+            return None;
+        }
+        self.check(&ENDPOINT, "", &text, expr.span);
+        Some(text)
     }
 
     pub(super) fn mutable_tags(&self, expr: Option<&Expr>) -> Vec<String> {
@@ -227,9 +236,15 @@ impl Lowering<'_> {
         Some(duration)
     }
 
-    /// The files of `tls` must exist: an engine that cannot be reached says so much later.
-    pub(super) fn check_tls(&self, builder: &Builder, block: &crate::check::program::Attributes) {
-        let Some(tls) = &builder.tls else { return };
+    /// The files of `tls` must exist, and be used: an engine that cannot be reached says so much later.
+    pub(super) fn check_tls(&self, builder: &Builder, attributes: &Attributes) {
+        let (Some(tls), Some(block)) = (&builder.tls, attributes.block("tls")) else { return };
+        let scheme = builder.endpoint.as_deref().and_then(|endpoint| endpoint.split_once("://"));
+        if let (Some((scheme @ ("unix" | "ssh"), _)), Some(endpoint), Some(ca)) =
+            (scheme, attributes.get("endpoint"), block.get("ca"))
+        {
+            self.eval.report(errors::tls_not_used(ca.span, endpoint.span, scheme));
+        }
         let files = [("ca", Some(&tls.ca)), ("cert", tls.cert.as_ref()), ("key", tls.key.as_ref())];
         for (name, file) in files {
             let (Some(file), Some(expr)) = (file, block.get(name)) else { continue };
