@@ -74,11 +74,22 @@ pub(crate) async fn open_builder(
     item: Option<&plan::Builder>,
 ) -> Result<(Arc<dyn Builder>, Engine), BuildError> {
     let builder = builders.builder(item)?;
-    let mut engine = builder.engine().await?;
+    let mut engine = builder.engine().await.map_err(|error| named(error, item))?;
     if let Some(item) = item.filter(|item| !item.platforms.is_empty()) {
         engine = engine.with_platforms(Platforms::Declared(item.platforms.clone()));
     }
     Ok((builder, engine))
+}
+
+/// The error with the item whose address it is about.
+fn named(error: BuildError, item: Option<&plan::Builder>) -> BuildError {
+    match error {
+        BuildError::Unreachable { kind, address, cause, .. } => {
+            let builder = item.filter(|item| item.endpoint.is_some()).map(|item| item.name.clone());
+            BuildError::Unreachable { kind, address, cause, builder }
+        }
+        other => other,
+    }
 }
 
 /// Builds images and pushes what it has built. Dropping a returned future cancels its work in the engine.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::host::{
-    Copied, CopyProgress, CopyRequest, Credentials, Login, Manifest, Registry, RegistryError, RepositoryState,
+    Copied, CopyProgress, CopyRequest, Login, Manifest, Registry, RegistryError, RepositoryState,
 };
 use crate::plan;
 
@@ -67,14 +67,8 @@ impl Registry for Registries {
         Ok(self.sessions.get(registry).await?.login.clone())
     }
 
-    async fn machine_login(&self, host: &str) -> Option<Credentials> {
-        // A configuration that cannot be read is no reason not to try without: most base images are public.
-        let found = credentials::oci(host, None, None).await;
-        found
-            .inspect_err(|error| tracing::warn!(%error, host, "no login"))
-            .ok()
-            .flatten()
-            .map(|found| found.credentials)
+    async fn machine_login(&self, host: &str) -> Result<Option<Login>, RegistryError> {
+        credentials::oci(host, None, None).await
     }
 
     async fn prepare(

@@ -3,12 +3,13 @@
 mod build;
 mod command;
 mod error;
+pub(crate) mod needs;
 mod preflight;
 mod prepare;
 mod promote;
 mod publish;
 mod report;
-mod support;
+pub(crate) mod support;
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,5 +1,8 @@
 //! The session's Auth service: credentials for the registries that a build reads from or writes to.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::Auth;
 use bollard_buildkit_proto::moby::filesync::v1::{
     CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse, GetTokenAuthorityRequest,
@@ -7,16 +10,27 @@ use bollard_buildkit_proto::moby::filesync::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::host::Logins;
+use super::session::Notices;
+use crate::host::{Login, Logins, RegistryError};
 
 /// Answers with the logins of a build.
 pub(super) struct AuthService {
     logins: Logins,
+    notices: Notices,
+    /// The hosts whose logins could not be found, which is said once.
+    missed: Mutex<HashSet<String>>,
 }
 
 impl AuthService {
-    pub(super) fn new(logins: Logins) -> Self {
-        Self { logins }
+    pub(super) fn new(logins: Logins, notices: Notices) -> Self {
+        Self { logins, notices, missed: Mutex::default() }
+    }
+
+    fn warn(&self, host: &str, error: &RegistryError) {
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        if missed.insert(host.to_owned()) {
+            self.notices.warn(format!("{host} is used without a login: {error}"));
+        }
     }
 }
 
@@ -29,10 +43,13 @@ impl Auth for AuthService {
         request: Request<CredentialsRequest>,
     ) -> Result<Response<CredentialsResponse>, Status> {
         let host = request.into_inner().host;
-        let response = match self.logins.find(&host).await {
-            Some(found) => CredentialsResponse { username: found.username, secret: found.password },
-            None => CredentialsResponse::default(),
-        };
+        let found = self.logins.find(&host).await.unwrap_or_else(|error| {
+            self.warn(&host, &error);
+            None
+        });
+        let response = found.map_or_else(CredentialsResponse::default, |Login { credentials, .. }| {
+            CredentialsResponse { username: credentials.username, secret: credentials.password }
+        });
         Ok(Response::new(response))
     }
 

@@ -65,7 +65,7 @@ pub(super) async fn build(
 /// What a build may ask of this machine.
 fn services(request: &BuildRequest, notices: Notices) -> Services {
     Services {
-        auth: AuthService::new(request.logins.clone()),
+        auth: AuthService::new(request.logins.clone(), notices.clone()),
         filesync: FileSync::new(local_dirs(&request.build)),
         secrets: SecretsService::new(request.build.secrets.clone(), notices),
         ssh: SshService::new(request.agents.clone()),

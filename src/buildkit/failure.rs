@@ -18,15 +18,18 @@ pub(super) fn build_error(status: &Status, progress: &mut Progress) -> BuildErro
         return BuildError::Step { step: failed.name, cause, output: failed.output, place };
     }
     let message = plain_words(status.message().trim()).to_owned();
+    // The engine's own errors arrive as words; only those of the transport have a cause on this side.
+    if std::error::Error::source(status).is_some() {
+        return BuildError::ConnectionLost { cause: root_cause(status), step: progress.running_step() };
+    }
     match (status.code(), place) {
         _ if message.contains("no space left on device") => BuildError::DiskFull(message),
         (_, Some(place)) => BuildError::Dockerfile { cause: message, place },
-        (Code::Unavailable | Code::Internal | Code::Cancelled, None) => {
+        (Code::Unavailable, None) => {
             BuildError::ConnectionLost { cause: message, step: progress.running_step() }
         }
-        // The engine's own errors arrive as words; only those of the transport have a cause on this side.
-        _ if std::error::Error::source(status).is_some() => {
-            BuildError::ConnectionLost { cause: root_cause(status), step: progress.running_step() }
+        (Code::Cancelled, None) => {
+            BuildError::Engine(format!("the engine has stopped the build ({message})"))
         }
         _ => BuildError::Engine(message),
     }
@@ -73,7 +76,20 @@ fn after_code(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::plain_words;
+    use super::*;
+
+    #[test]
+    fn only_the_transport_loses_a_connection() {
+        let error = |status: Status| build_error(&status, &mut Progress::default());
+        assert!(matches!(error(Status::internal("frontend panicked")), BuildError::Engine(_)));
+        let stopped = error(Status::cancelled("context canceled"));
+        assert_eq!(stopped.to_string(), "the engine has stopped the build (context canceled)");
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(matches!(error(Status::from_error(Box::new(reset))), BuildError::ConnectionLost { .. }));
+        let mut lost = Status::internal("h2 protocol error");
+        lost.set_source(std::sync::Arc::new(std::io::Error::other("broken pipe")));
+        assert_eq!(error(lost).to_string(), "the connection to the engine was lost (broken pipe)");
+    }
 
     #[test]
     fn messages_say_the_cause() {

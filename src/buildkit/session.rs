@@ -238,7 +238,7 @@ mod tests {
     fn nothing() -> Services {
         let (notices, _) = Notices::new();
         Services {
-            auth: AuthService::new(Logins::new(Vec::new(), Arc::new(Registries::new()))),
+            auth: AuthService::new(Logins::new(Vec::new(), Arc::new(Registries::new())), notices.clone()),
             filesync: FileSync::new(LocalDirs::new()),
             secrets: SecretsService::new(IndexMap::new(), notices),
             ssh: SshService::new(IndexMap::new()),

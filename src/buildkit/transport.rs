@@ -78,7 +78,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 impl Address {
     /// The error for a builder that is not there, or does not answer.
     pub(super) fn unreachable(&self, kind: BuilderKind, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable { kind, address: self.to_string(), cause: root_cause(error) }
+        BuildError::Unreachable { kind, address: self.to_string(), cause: root_cause(error), builder: None }
     }
 
     /// Opens a connection on which `inside` is spoken next.

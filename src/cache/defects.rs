@@ -1,6 +1,6 @@
 //! What is known to go wrong with the cache of an engine: facts by version, for `cachelang doctor`.
 
-use crate::host::{Engine, ImageStore};
+use crate::host::{Engine, Feature, ImageStore};
 use crate::plan::BuilderKind;
 
 /// A defect of some versions.
@@ -33,12 +33,6 @@ const OF_CLASSIC_STORES: &[Defect] = &[
     },
     Defect {
         from: (20, 10),
-        until: Some((25, 0)),
-        effect: "a registry cache in the form of an image, which newer engines write, is read as an empty one",
-        source: "https://github.com/moby/buildkit/pull/3724",
-    },
-    Defect {
-        from: (20, 10),
         until: None,
         effect: "a local image with the name of a cache is read in place of the registry, even when it is older: do \
                  not `docker pull` caches",
@@ -46,8 +40,21 @@ const OF_CLASSIC_STORES: &[Defect] = &[
     },
 ];
 
+/// Of every BuildKit before 0.12, which Docker 25.0 brought.
+const OF_OLD_BUILDKITS: &Defect = &Defect {
+    from: (0, 0),
+    until: None,
+    effect: "a registry cache in the form of an image, which newer engines write, is read as an empty one",
+    source: "https://github.com/moby/buildkit/pull/3724",
+};
+
 /// The defects that an engine has.
 pub fn of(engine: &Engine) -> impl Iterator<Item = &'static Defect> {
+    let old = (!engine.can(Feature::CacheAsImage)).then_some(OF_OLD_BUILDKITS);
+    of_classic_store(engine).chain(old)
+}
+
+fn of_classic_store(engine: &Engine) -> impl Iterator<Item = &'static Defect> {
     let is_concerned = engine.kind == BuilderKind::Docker && engine.store == ImageStore::Graphdriver;
     let has = move |defect: &&Defect| {
         let is_later = |version: (u32, u32)| engine.is_at_least(version.0, version.1);
@@ -70,6 +77,10 @@ mod tests {
         assert_eq!(count("26.1.5+dfsg1", ImageStore::Graphdriver), 2);
         assert_eq!(count("27.1.2", ImageStore::Graphdriver), 2);
         assert_eq!(count("28.5.2", ImageStore::Graphdriver), 1);
-        assert_eq!(count("20.10.24", ImageStore::Containerd), 0);
+        assert_eq!(count("24.0.9", ImageStore::Containerd), 1);
+        assert_eq!(count("28.5.2", ImageStore::Containerd), 0);
+        let buildkitd =
+            |version| of(&Engine::new("tcp://x", BuilderKind::Buildkit, version, ImageStore::None)).count();
+        assert_eq!((buildkitd(""), buildkitd("v0.11.6"), buildkitd("v0.12.0")), (1, 1, 0));
     }
 }

@@ -10,7 +10,7 @@ use super::{FAILED, WRONG};
 use crate::buildkit::{Address, EngineBuilders};
 use crate::cache::{CacheServices, defects};
 use crate::diag::render::printable;
-use crate::doctor::{self, BuilderState, RegistryState};
+use crate::doctor::{self, BuilderState, RegistryState, RepositoryState};
 use crate::host::{CacheMethod, Engine, ImageStore, Platforms};
 use crate::load::ProcessEnvironment;
 use crate::plan::BuilderKind;
@@ -36,6 +36,9 @@ pub(super) async fn doctor(args: &InputArgs) -> u8 {
     let examination = doctor::examine(&plan, &builders, &Registries::new(), &caches).await;
     examination.builders.iter().for_each(show_builder);
     examination.registries.iter().for_each(show_registry);
+    if let Some(what) = &examination.unsupported {
+        problem(format_args!("{what} cannot be run by cachelang {}", env!("CARGO_PKG_VERSION")));
+    }
     if examination.is_healthy() {
         print_line(format_args!("everything that a run needs is there"));
         0
@@ -64,14 +67,32 @@ fn problem(text: impl std::fmt::Display) {
     print_line(format_args!("  {error} {}", printable(&text.to_string())));
 }
 
+/// A problem with what to do about it. One that keeps no wave from running is a fact like others.
+fn failure(used: bool, text: impl std::fmt::Display, help: Option<String>) {
+    if !used {
+        return fact("does not answer", text);
+    }
+    problem(text);
+    if let Some(help) = help {
+        print_line(format_args!("  {} {}", console::style("help:").cyan(), printable(&help)));
+    }
+}
+
+fn say_unused(used: bool) {
+    if !used {
+        fact("used", "by no wave");
+    }
+}
+
 fn show_builder(state: &BuilderState) {
     heading("builder", state.name.as_deref().unwrap_or("of this machine"));
+    say_unused(state.used);
     match &state.engine {
         Ok(engine) => show_engine(engine),
-        Err(error) => problem(error),
+        Err(error) => failure(state.used, error, error.help()),
     }
     for (image, error) in &state.problems {
-        problem(format_args!("image `{image}`: {error}"));
+        failure(true, format_args!("image `{image}`: {error}"), error.help());
     }
     print_line(format_args!(""));
 }
@@ -136,16 +157,20 @@ fn disk(engine: &Engine, folder: &Path) -> String {
 
 fn show_registry(state: &RegistryState) {
     heading("registry", &state.name);
+    say_unused(state.used);
     fact("host", &state.host);
     match &state.login {
         Ok(Some(origin)) => fact("credentials", format_args!("from {origin}")),
         Ok(None) => fact("credentials", "none: it is used without"),
-        Err(error) => problem(error),
+        Err(error) => failure(state.used, error, error.help()),
     }
-    for (repository, found) in &state.repositories {
+    for RepositoryState { name, used, found, .. } in &state.repositories {
         match found {
-            Ok(()) => fact("repository", format_args!("{repository}: reachable")),
-            Err(error) => problem(format_args!("repository `{repository}`: {error}")),
+            Ok(()) if *used => fact("repository", format_args!("{name}: reachable")),
+            Ok(()) => fact("repository", format_args!("{name}: reachable, used by no wave")),
+            Err(error) => {
+                failure(*used, format_args!("repository `{name}`: {error}"), error.help());
+            }
         }
     }
     print_line(format_args!(""));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use indexmap::IndexMap;
 
-use super::{Credentials, Registry};
+use super::{Login, Registry, RegistryError};
 use crate::cache::{CacheExport, CacheImport};
 use crate::plan;
 
@@ -39,18 +39,27 @@ pub struct Logins {
 }
 
 impl Logins {
+    /// Of several registries with one host, the first is taken.
     pub fn new(declared: Vec<plan::Registry>, registry: Arc<dyn Registry>) -> Self {
         Self { declared, registry }
     }
 
-    /// The credentials for a host, `None` if it is to be used without.
-    pub async fn find(&self, host: &str) -> Option<Credentials> {
-        match self.declared.iter().find(|registry| registry.host() == host) {
-            Some(declared) => {
-                self.registry.login(declared).await.ok().flatten().map(|login| login.credentials)
-            }
+    /// The login for a host, `None` if it is to be used without. It is looked for when it is asked for: most builds
+    /// need few of them.
+    pub async fn find(&self, host: &str) -> Result<Option<Login>, RegistryError> {
+        let host = canonical(host);
+        match self.declared.iter().find(|registry| canonical(&registry.host()) == host) {
+            Some(declared) => self.registry.login(declared).await,
             None => self.registry.machine_login(host).await,
         }
+    }
+}
+
+/// Docker Hub has several names, by which images, engines and the `docker` program know it.
+fn canonical(host: &str) -> &str {
+    match host {
+        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
+        other => other,
     }
 }
 

@@ -76,6 +76,9 @@ pub enum Feature {
     SeveralCaches,
     /// The second version of the cache service of GitHub Actions.
     GhaV2,
+    /// A registry cache in the form of an image: older engines write another form, which Amazon ECR refuses, and read
+    /// this one as an empty cache.
+    CacheAsImage,
 }
 
 /// A way to keep the cache of a build.
@@ -152,7 +155,7 @@ impl Engine {
                 ImageStore::Containerd => true,
                 ImageStore::None => self.is_at_least(0, 11),
             },
-            Feature::SeveralCaches => match self.kind {
+            Feature::SeveralCaches | Feature::CacheAsImage => match self.kind {
                 BuilderKind::Docker => self.is_at_least(25, 0),
                 BuilderKind::Buildkit => self.is_at_least(0, 12),
             },
@@ -176,7 +179,8 @@ impl Engine {
     pub fn can_export(&self, method: CacheMethod) -> bool {
         match method {
             CacheMethod::Inline => true,
-            CacheMethod::Registry | CacheMethod::Gha => self.store != ImageStore::Graphdriver,
+            CacheMethod::Registry => self.store != ImageStore::Graphdriver && self.can(Feature::CacheAsImage),
+            CacheMethod::Gha => self.store != ImageStore::Graphdriver,
             CacheMethod::S3 => self.store == ImageStore::None,
             // It is written through a service for content that this client does not offer.
             CacheMethod::Local => false,
@@ -343,6 +347,8 @@ mod tests {
         assert_eq!(exports(ImageStore::Graphdriver), [true, false, false, false, false]);
         assert_eq!(exports(ImageStore::Containerd), [true, true, false, true, false]);
         assert_eq!(exports(ImageStore::None), [true, true, false, true, true]);
+        let old = docker("24.0.9", ImageStore::Containerd);
+        assert!(!old.can_export(CacheMethod::Registry), "it would write a form that ECR refuses");
     }
 
     #[test]

@@ -7,7 +7,13 @@ use crate::plan::BuilderKind;
 #[non_exhaustive]
 pub enum BuildError {
     #[error("cannot reach {} at {address} ({cause})", kind_in_words(*.kind))]
-    Unreachable { kind: BuilderKind, address: String, cause: String },
+    Unreachable {
+        kind: BuilderKind,
+        address: String,
+        cause: String,
+        /// The item of the file that has the address; `None`: the machine says where its engine is.
+        builder: Option<String>,
+    },
     #[error("the connection to the engine was lost{} ({cause})", during(.step))]
     ConnectionLost {
         cause: String,
@@ -68,6 +74,39 @@ impl BuildError {
         }
     }
 
+    /// What to do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        const DISK: &str =
+            "free disk space where the engine keeps its data, for example with `docker system prune`";
+        let help = match self {
+            BuildError::Unsupported { help, .. } | BuildError::Agent { help, .. } => help.clone(),
+            BuildError::NoCacheService => "`cache.gha` works in jobs of GitHub Actions: there, let the action \
+                 `crazy-max/ghaction-github-runtime` hand ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL to the step \
+                 that runs cachelang; without a `cache` block, the cache is in the registry"
+                .to_owned(),
+            BuildError::Unreachable { kind, address, cause, builder } => {
+                unreachable_help(*kind, address, cause, builder.as_deref())
+            }
+            BuildError::DiskFull(_) => DISK.to_owned(),
+            BuildError::Step { cause, output, .. }
+                if cause.contains("no space left")
+                    || output.iter().any(|line| line.contains("No space left")) =>
+            {
+                DISK.to_owned()
+            }
+            // What Linux and BuildKit say of a program of another processor.
+            BuildError::Step { output, .. }
+                if output.iter().any(|line| line.contains("exec format error")) =>
+            {
+                "the engine cannot run programs of this platform: set up emulation (binfmt_misc) for it, or build \
+                 on another `builder`"
+                    .to_owned()
+            }
+            _ => return None,
+        };
+        Some(help)
+    }
+
     /// The instruction of the Dockerfile that it is about.
     pub fn place(&self) -> Option<&DockerfilePlace> {
         match self {
@@ -99,6 +138,43 @@ impl DockerfilePlace {
     }
 }
 
+fn unreachable_help(kind: BuilderKind, address: &str, cause: &str, builder: Option<&str>) -> String {
+    let says = |words: &[&str]| words.iter().any(|word| cause.contains(word));
+    // What rustls says of a certificate that it does not accept, and of one that is not accepted from it.
+    if says(&["invalid peer certificate", "received fatal alert", "HandshakeFailure"]) {
+        return match builder {
+            Some(builder) => format!(
+                "check `tls` of `builder {builder}`: `ca` must have signed the certificate of the builder, which must \
+                 be valid for the host of `endpoint`; `cert` and `key` must be signed by the authority that the \
+                 builder trusts"
+            ),
+            None => {
+                "check ca.pem, cert.pem and key.pem of the engine: they are in DOCKER_CERT_PATH or in the \
+                     Docker context"
+                    .to_owned()
+            }
+        };
+    }
+    // What rustls makes of an answer that is not encrypted.
+    if says(&["InvalidContentType", "corrupt message"]) {
+        return format!("{address} does not speak TLS: check its port, or do without TLS");
+    }
+    match (builder, kind) {
+        _ if says(&["ermission denied"]) && address.starts_with("unix://") => {
+            "let this user use the engine's socket: the group `docker` may".to_owned()
+        }
+        (Some(builder), BuilderKind::Docker) => {
+            format!("start the Docker Engine there, or change the `endpoint` of `builder {builder}`")
+        }
+        (Some(builder), BuilderKind::Buildkit) => {
+            format!("check that a buildkitd listens there, and the `endpoint` of `builder {builder}`")
+        }
+        (None, _) => {
+            format!("start the Docker Engine at {address}, or set DOCKER_HOST to the address of another one")
+        }
+    }
+}
+
 fn kind_in_words(kind: BuilderKind) -> &'static str {
     match kind {
         BuilderKind::Docker => "a Docker Engine",
@@ -123,6 +199,18 @@ pub enum PushError {
 }
 
 impl PushError {
+    /// What to do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            PushError::Denied { host, .. } => Some(denied_help(host)),
+            // Amazon ECR: "name unknown: The repository with name 'x' does not exist in the registry with id '…'"
+            PushError::Engine(cause) if cause.contains("name unknown") => {
+                Some("create the repository, or write `create = true` in the `repository` item".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the same push may succeed when it is started again: the registry is busy or the connection broke. A
     /// registry that cannot be found or refuses the connection has been tried long enough by the engine.
     pub fn may_pass(&self) -> bool {
@@ -178,6 +266,33 @@ pub enum RegistryError {
     },
     #[error("this build of cachelang has no support for {0}")]
     Unsupported(&'static str),
+}
+
+impl RegistryError {
+    /// What to do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            RegistryError::Unreachable { host, .. } => Some(format!(
+                "check that a registry answers at {host}, and the `host` of the `registry` item"
+            )),
+            RegistryError::Denied { host, .. } | RegistryError::LoginNeeded { host } => {
+                Some(denied_help(host))
+            }
+            RegistryError::Api { call, .. } if call.starts_with("ecr:") => Some(
+                "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of the \
+                 `registry` item"
+                    .to_owned(),
+            ),
+            RegistryError::Credentials { .. }
+            | RegistryError::NoImage { .. }
+            | RegistryError::Api { .. }
+            | RegistryError::Unsupported(_) => None,
+        }
+    }
+}
+
+fn denied_help(host: &str) -> String {
+    format!("log in with `docker login {host}`, or give `username` and `password` in the `registry` item")
 }
 
 /// Why a command did not end well.

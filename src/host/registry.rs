@@ -17,7 +17,8 @@ pub trait Registry: Send + Sync {
     async fn login(&self, registry: &plan::Registry) -> Result<Option<Login>, RegistryError>;
 
     /// The login that this machine has for a registry host which the file does not declare: that of a base image.
-    async fn machine_login(&self, host: &str) -> Option<Credentials>;
+    /// `None`: it has none.
+    async fn machine_login(&self, host: &str) -> Result<Option<Login>, RegistryError>;
 
     /// Checks with the registry that the login is accepted, and that the repository is there; with `create`, makes
     /// it if it is missing; with `manage`, gives it the settings of the file.

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use indexmap::{IndexMap, IndexSet};
 
+use super::needs::not_in_a_registry;
 use super::prepare::Prepared;
 use super::{Report, RunError};
 use crate::host::{BuildRequest, Built, Event, Feature, Logins};
-use crate::plan::{Context, Image, ImageId};
+use crate::plan::{Context, Image, ImageId, Registry};
 
 /// The pause before a failed build is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -130,8 +131,17 @@ impl Prepared<'_> {
             cache_from: cache.from.clone(),
             cache_to: cache.to.clone(),
             agents: self.agents(id).clone(),
-            logins: Logins::new(self.plan.registries.clone(), Arc::clone(&self.host.registry)),
+            logins: Logins::new(self.registries_of(image), Arc::clone(&self.host.registry)),
         })
+    }
+
+    /// The registries of the file, those first that the image itself uses: another may have the same host.
+    fn registries_of(&self, image: &Image) -> Vec<Registry> {
+        let tags = image.tags.iter().map(|tag| tag.tag.repository);
+        let own = tags.chain(image.cache.repositories()).map(|id| self.plan.repository(id).registry);
+        let mut registries: Vec<_> = own.map(|id| self.plan.registry(id).clone()).collect();
+        registries.extend(self.plan.registries.iter().cloned());
+        registries
     }
 
     /// Where the engine finds the images of the plan that a build uses.
@@ -172,9 +182,7 @@ impl Prepared<'_> {
         match self.own_name(needed).filter(|_| base.builder == image.builder) {
             Some(name) => Ok(format!("docker-image://{name}")),
             None => {
-                let what = format!("image `{}`, which is in no registry yet,", base.name);
-                let help = format!("give `{}` a tag and push it in an earlier step", base.name);
-                let source = self.engine(image).unsupported(&what, help);
+                let source = not_in_a_registry(self.engine(image), base);
                 Err(RunError::Build { image: image.name.clone(), source })
             }
         }

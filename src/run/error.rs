@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::host::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
-use crate::plan::BuilderKind;
 
 /// A failure of a run, with what was being done.
 #[derive(Debug, thiserror::Error)]
@@ -69,89 +68,22 @@ impl RunError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            RunError::Engine {
-                source: BuildError::Unsupported { help, .. } | BuildError::Agent { help, .. }, ..
-            }
-            | RunError::Build { source: BuildError::Unsupported { help, .. }, .. } => Some(help.clone()),
-            RunError::Engine { source: BuildError::NoCacheService, .. } => Some(
-                "`cache.gha` works in jobs of GitHub Actions: there, let the action \
-                 `crazy-max/ghaction-github-runtime` hand ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL to the step \
-                 that runs cachelang; without a `cache` block, the cache is in the registry"
-                    .to_owned(),
-            ),
-            RunError::Engine { source: BuildError::Unreachable { cause, .. }, .. }
-                if cause.contains("ermission denied") =>
-            {
-                Some("let this user use the engine's socket: the group `docker` may".to_owned())
-            }
-            RunError::Engine {
-                source: BuildError::Unreachable { kind: BuilderKind::Buildkit, address, .. },
-                ..
-            } => Some(format!(
-                "check that a buildkitd listens at {address}, and the `endpoint` of the `builder` item"
-            )),
-            RunError::Engine { source: BuildError::Unreachable { address, .. }, .. } => Some(format!(
-                "start the Docker Engine at {address}, or set DOCKER_HOST to the address of another one"
-            )),
-            RunError::Build { source: BuildError::DiskFull(_), .. } => Some(
-                "free disk space where the engine keeps its data, for example with `docker system prune`"
-                    .to_owned(),
-            ),
-            RunError::Build { source: BuildError::Step { cause, output, .. }, .. }
-                if cause.contains("no space left")
-                    || output.iter().any(|line| line.contains("No space left")) =>
-            {
-                Some(
-                    "free disk space where the engine keeps its data, for example with `docker system prune`"
-                        .to_owned(),
-                )
-            }
-            // What Linux and BuildKit say of a program of another processor.
-            RunError::Build { source: BuildError::Step { output, .. }, .. }
-                if output.iter().any(|line| line.contains("exec format error")) =>
-            {
-                Some(
-                    "the engine cannot run programs of this platform: set up emulation (binfmt_misc) for it, or \
-                     build on another `builder`"
-                        .to_owned(),
-                )
-            }
+            RunError::Engine { source, .. } | RunError::Build { source, .. } => source.help(),
+            RunError::Push { source, .. } => source.help(),
+            RunError::Registry { source, .. }
+            | RunError::Promote { source, .. }
+            | RunError::Tag { source, .. }
+            | RunError::ReadBack { source, .. } => source.help(),
             RunError::TagTaken { .. } => Some(
                 "nothing of this step was pushed. Give the image another tag, such as the version or the commit; if \
                  this tag is meant to move, name it in `mutable_tags` of the repository"
                     .to_owned(),
             ),
-            RunError::Registry { source, .. }
-            | RunError::Promote { source, .. }
-            | RunError::Tag { source, .. }
-            | RunError::ReadBack { source, .. } => registry_help(source),
-            RunError::Push { source: PushError::Denied { host, .. }, .. } => Some(denied_help(host)),
-            // Amazon ECR: "name unknown: The repository with name 'x' does not exist in the registry with id '…'"
-            RunError::Push { source: PushError::Engine(cause), .. } if cause.contains("name unknown") => {
-                Some("create the repository, or write `create = true` in the `repository` item".to_owned())
-            }
-            _ => None,
+            RunError::Unsupported { .. }
+            | RunError::BuildTimeout { .. }
+            | RunError::NotPublished { .. }
+            | RunError::Command { .. }
+            | RunError::CommandTimeout { .. } => None,
         }
-    }
-}
-
-fn denied_help(host: &str) -> String {
-    format!("log in with `docker login {host}`, or give `username` and `password` in the `registry` item")
-}
-
-fn registry_help(error: &RegistryError) -> Option<String> {
-    match error {
-        RegistryError::Unreachable { host, .. } => {
-            Some(format!("check that a registry answers at {host}, and the `host` of the `registry` item"))
-        }
-        RegistryError::Denied { host, .. } | RegistryError::LoginNeeded { host } => Some(denied_help(host)),
-        RegistryError::Api { call, .. } if call.starts_with("ecr:") => Some(
-            "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of the `registry` item"
-                .to_owned(),
-        ),
-        RegistryError::Credentials { .. }
-        | RegistryError::NoImage { .. }
-        | RegistryError::Api { .. }
-        | RegistryError::Unsupported(_) => None,
     }
 }

@@ -5,7 +5,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indexmap::{IndexMap, IndexSet};
 
 use super::RunError;
-use super::prepare::{Prepared, promotions};
+use super::needs::promotions;
+use super::prepare::Prepared;
 use crate::host::{Built, Event, Manifest, RepositoryState, TagRules};
 use crate::plan::{ImageId, PushTag, RepositoryId, Tag};
 
@@ -19,7 +20,7 @@ impl Prepared<'_> {
     /// Looks for the fixed tags that the run will write, and tells of those that exist: which image a build gives is
     /// known only when it has ended.
     pub(super) async fn announce_existing(&self) -> Result<(), RunError> {
-        let pushed = self.pushed.iter().flat_map(|id| {
+        let pushed = self.needs.pushed.iter().flat_map(|id| {
             let tags = self.plan.image(*id).tags.iter();
             tags.map(|pushed| (*id, pushed.tag.clone()))
         });

@@ -1,18 +1,18 @@
 //! What is found out before anything is built: that engines and registries can be used, and can do what is asked.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use uuid::Uuid;
 
 use super::RunError;
-use crate::cache::{self, CachePolicy};
-use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, agents, open_builder};
-use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
+use super::needs::{self, Needs, Readiness};
+use crate::cache::CachePolicy;
+use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, open_builder};
+use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId};
 
 /// How long the end of a run waits for engines to take names away.
 const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,116 +21,50 @@ const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Prepared<'a> {
     pub(super) plan: &'a Plan,
     pub(super) host: &'a Host,
-    /// The images whose tags the run pushes.
-    pub(super) pushed: IndexSet<ImageId>,
+    pub(super) needs: Needs,
     /// As they were found, or made.
     pub(super) repositories: IndexMap<RepositoryId, RepositoryState>,
-    /// Those that another image which is built needs.
-    needed: HashSet<ImageId>,
     /// Tells the names that this run gives to images from those of another run on the same engine.
     id: String,
     engines: IndexMap<Option<BuilderId>, (Arc<dyn Builder>, Engine)>,
     /// By image, for those that the run builds.
-    caches: IndexMap<ImageId, CachePolicy>,
-    agents: IndexMap<ImageId, IndexMap<String, PathBuf>>,
+    ready: IndexMap<ImageId, Readiness>,
 }
 
 impl<'a> Prepared<'a> {
     pub(super) async fn new(plan: &'a Plan, host: &'a Host) -> Result<Self, RunError> {
-        let pushed = images_of(plan, |step| match step {
-            Step::Push { images } => images,
-            _ => &[],
-        });
-        let named = images_of(plan, |step| match step {
-            Step::Build { images } | Step::Push { images } => images,
-            Step::Command(_) | Step::Promote { .. } | Step::Approve { .. } => &[],
-        });
+        let needs = Needs::of(plan);
         let id = Uuid::new_v4().simple().to_string();
-        let built = with_needs(plan, named);
-        let needed = built.iter().flat_map(|id| &plan.image(*id).needs).copied().collect();
-        let (engines, caches, repositories, agents) = Default::default();
-        let mut prepared = Self { plan, host, pushed, repositories, needed, id, engines, caches, agents };
-        for id in &built {
-            let image = plan.image(*id);
-            let checked = prepared.check(*id, image).await;
-            checked.map_err(|source| RunError::Engine { image: image.name.clone(), source })?;
+        let (repositories, engines, ready) = Default::default();
+        let mut prepared = Self { plan, host, needs, repositories, id, engines, ready };
+        for id in prepared.needs.built.clone() {
+            let checked = prepared.check(id).await;
+            checked.map_err(|source| RunError::Engine { image: plan.image(id).name.clone(), source })?;
         }
-        for id in built {
-            let image = plan.image(id);
-            let tags = if prepared.is_sent(id) { image.tags.as_slice() } else { &[] };
-            let repositories = tags.iter().map(|tag| tag.tag.repository);
-            for repository in repositories.chain(image.cache.repositories()) {
-                prepared.prepare_repository(image, repository).await?;
-            }
-        }
-        for (image, to) in promotions(plan) {
-            for tag in to {
-                prepared.prepare_repository(plan.image(image), tag.tag.repository).await?;
-            }
+        let repositories = prepared.needs.repositories(plan, |image| Some(prepared.engine(image)));
+        for (repository, image) in repositories {
+            prepared.prepare_repository(plan.image(image), repository).await?;
         }
         prepared.announce_existing().await?;
         Ok(prepared)
     }
 
     /// Asks the engine of an image whether it can do what the image asks for.
-    async fn check(&mut self, id: ImageId, image: &Image) -> Result<(), BuildError> {
+    async fn check(&mut self, id: ImageId) -> Result<(), BuildError> {
+        let image = self.plan.image(id);
         if !self.engines.contains_key(&image.builder) {
             let item = image.builder.map(|builder| self.plan.builder(builder));
             let opened = open_builder(&*self.host.builders, item).await?;
             self.engines.insert(image.builder, opened);
         }
-        let engine = self.engine(image);
-        engine.check(&image.build)?;
-        if image.load && !engine.keeps_images() {
-            let help = "leave `load` out, and pull the image where it is needed after a `push`";
-            return Err(engine.unsupported("`load`", help));
-        }
-        self.check_needs(id, image)?;
-        let policy = cache::policy(self.plan, &image.cache, engine, &self.host.caches)?;
-        let agents = agents::agents(&image.build.ssh, &self.plan.folder)?;
-        self.caches.insert(id, policy);
-        self.agents.insert(id, agents);
+        // Those that it needs were checked before.
+        let engine_of = |builder| self.engines.get(&builder).map(|(_, engine)| engine);
+        let ready = needs::readiness(self.plan, id, self.engine(image), engine_of, &self.host.caches)?;
+        self.ready.insert(id, ready);
         Ok(())
     }
 
-    /// With `pull`, engines look for every base image in its registry, and nowhere else.
-    fn check_needs(&self, id: ImageId, image: &Image) -> Result<(), BuildError> {
-        let engine = self.engine(image);
-        if !image.build.pull || !engine.keeps_images() {
-            return Ok(());
-        }
-        let pushed = self.pushed_before(id);
-        match image.needs.iter().find(|need| !pushed.contains(*need)) {
-            Some(need) => {
-                let base = &self.plan.image(*need).name;
-                let what = format!("`pull` with a base that it has built itself, here `{base}`");
-                let help = format!("push `{base}` in an earlier step, or leave `pull` out");
-                Err(engine.unsupported(&what, help))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The images that are in their registries when `id` is built.
-    fn pushed_before(&self, id: ImageId) -> IndexSet<ImageId> {
-        let mut pushed = IndexSet::new();
-        let steps = self.plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-        for step in steps {
-            let (Step::Build { images } | Step::Push { images }) = step else { continue };
-            if with_needs(self.plan, images.iter().copied().collect()).contains(&id) {
-                break;
-            }
-            if matches!(step, Step::Push { .. }) {
-                pushed.extend(images.iter().copied());
-            }
-        }
-        pushed
-    }
-
     async fn prepare_repository(&mut self, image: &Image, id: RepositoryId) -> Result<(), RunError> {
-        if self.repositories.contains_key(&id) {
-            return Ok(());
-        }
         let repository = self.plan.repository(id);
         let registry = self.plan.registry(repository.registry);
         let found = self.host.registry.prepare(registry, repository).await;
@@ -157,7 +91,7 @@ impl<'a> Prepared<'a> {
     }
 
     pub(super) fn cache(&self, id: ImageId) -> &CachePolicy {
-        self.caches.get(&id).expect("every image that is built has a policy")
+        &self.ready(id).cache
     }
 
     /// The images of a step whose `when` holds.
@@ -172,14 +106,16 @@ impl<'a> Prepared<'a> {
     }
 
     pub(super) fn agents(&self, id: ImageId) -> &IndexMap<String, PathBuf> {
-        self.agents.get(&id).expect("the agents of every image that is built were looked for")
+        &self.ready(id).agents
     }
 
-    /// Whether the image goes to its repositories: its tags are pushed or, since its engine keeps no images, another
-    /// build finds it only there.
+    fn ready(&self, id: ImageId) -> &Readiness {
+        self.ready.get(&id).expect("every image that is built was checked")
+    }
+
+    /// Whether the image goes to its repositories.
     pub(super) fn is_sent(&self, id: ImageId) -> bool {
-        self.pushed.contains(&id)
-            || self.needed.contains(&id) && !self.engine(self.plan.image(id)).keeps_images()
+        self.needs.is_sent(id, self.engine(self.plan.image(id)))
     }
 
     /// A name that only this run uses, by which the engine finds an image that another image needs: it may be in no
@@ -189,7 +125,7 @@ impl<'a> Prepared<'a> {
         let image = self.plan.image(id);
         let engine = self.engine(image);
         let is_found =
-            self.needed.contains(&id) && engine.keeps_images() && engine.can(Feature::NamedContexts);
+            self.needs.is_needed(id) && engine.keeps_images() && engine.can(Feature::NamedContexts);
         let name: String = image.name.chars().filter(|one| one.is_ascii_alphanumeric()).collect();
         let (name, number) = (name.to_ascii_lowercase(), id.0);
         is_found.then(|| format!("127.0.0.1:1/cachelang/{name}-{number}:{}", self.id))
@@ -197,7 +133,12 @@ impl<'a> Prepared<'a> {
 
     /// Takes the names of [`Prepared::own_name`] away again.
     pub(super) async fn forget_own_names(&self) {
-        let forget = self.caches.keys().map(|id| async {
+        let forget = self.ready.keys().map(|id| async {
+            let image = self.plan.image(*id);
+            // An engine deletes an image with its last name; one that is to be kept keeps this one.
+            if image.load && image.tags.is_empty() {
+                return;
+            }
             if let Some(name) = self.own_name(*id) {
                 self.builder(self.plan.image(*id)).forget(&name).await;
             }
@@ -217,35 +158,4 @@ impl<'a> Prepared<'a> {
         }
         tags
     }
-}
-
-/// The images that the selected waves' steps name and whose own `when` holds, in the order of the file.
-fn images_of(plan: &Plan, operands: impl Fn(&Step) -> &[ImageId]) -> IndexSet<ImageId> {
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    steps.flat_map(operands).copied().filter(|id| plan.image(*id).when).collect()
-}
-
-/// The images that the selected waves promote, with the tags that they get.
-pub(super) fn promotions(plan: &Plan) -> impl Iterator<Item = (ImageId, &[PushTag])> {
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    steps.filter_map(|step| match step {
-        Step::Promote { image, to } if plan.image(*image).when => Some((*image, to.as_slice())),
-        _ => None,
-    })
-}
-
-/// The images with all that they need, what is needed first.
-fn with_needs(plan: &Plan, images: IndexSet<ImageId>) -> IndexSet<ImageId> {
-    let mut found = IndexSet::new();
-    // An image is taken up when it is met again behind its needs.
-    let mut open: Vec<_> = images.into_iter().rev().map(|id| (id, false)).collect();
-    while let Some((id, is_behind_its_needs)) = open.pop() {
-        if is_behind_its_needs {
-            found.insert(id);
-        } else if !found.contains(&id) {
-            open.push((id, true));
-            open.extend(plan.image(id).needs.iter().map(|need| (*need, false)));
-        }
-    }
-    found
 }

@@ -3,7 +3,7 @@
 use crate::plan::{Command, EnvValue, Image, Plan, RegistryKind, Repository, Step, WaveBody};
 
 /// The first thing in the plan that this version does not run, in words.
-pub(super) fn missing(plan: &Plan) -> Option<String> {
+pub(crate) fn missing(plan: &Plan) -> Option<String> {
     let waves = plan.waves.iter().filter(|wave| wave.when);
     let in_waves = waves.clone().find_map(|wave| match &wave.body {
         WaveBody::Stages { .. } => Some(format!("the stages of wave `{}`", wave.name)),

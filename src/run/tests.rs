@@ -15,9 +15,9 @@ use crate::environment::{Environment, PathKind};
 use crate::host::commands::LocalCommands;
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Builders, Built, BuiltStep, CommandError,
-    CommandRequest, Commands, Copied, CopyProgress, CopyRequest, Credentials, Engine, Event, Host,
-    ImageStore, Layer, Login, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed,
-    Registry, RegistryError, RepositoryState,
+    CommandRequest, Commands, Copied, CopyProgress, CopyRequest, Engine, Event, Host, ImageStore, Layer,
+    Login, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed, Registry, RegistryError,
+    RepositoryState,
 };
 use crate::plan::{self, Inputs, Plan, Step, WaveBody};
 use crate::source::SourceMap;
@@ -99,10 +99,14 @@ impl Builder for Script {
                 kind: plan::BuilderKind::Docker,
                 address: "unix:///x".into(),
                 cause: "gone".into(),
+                builder: None,
             });
         }
-        let store = if self.containerd_store { ImageStore::Containerd } else { ImageStore::Graphdriver };
-        Ok(Engine::new("unix:///x", plan::BuilderKind::Docker, "1.0", store))
+        let (version, store) = match self.containerd_store {
+            true => ("28.0", ImageStore::Containerd),
+            false => ("1.0", ImageStore::Graphdriver),
+        };
+        Ok(Engine::new("unix:///x", plan::BuilderKind::Docker, version, store))
     }
 
     async fn build(
@@ -188,8 +192,8 @@ impl Registry for Script {
         Ok(())
     }
 
-    async fn machine_login(&self, _: &str) -> Option<Credentials> {
-        None
+    async fn machine_login(&self, _: &str) -> Result<Option<Login>, RegistryError> {
+        Ok(None)
     }
 
     async fn manifest(
@@ -521,6 +525,34 @@ async fn an_image_is_built_behind_those_that_it_needs_and_once() {
     let built = calls.iter().filter_map(|call| call.strip_prefix("build r.io/app:"));
     let built: Vec<_> = built.map(|names| names.split('-').next().unwrap_or_default()).collect();
     assert_eq!(built, ["cron", "api"]);
+}
+
+/// A file whose `api` is built on another builder than its base `cron`.
+fn on_two_builders() -> Plan {
+    let text =
+        FILE.replace("image api {", "builder far {\n  kind = \"docker\"\n}\nimage api {\n  builder = far");
+    let mut plan = plan_of(&text);
+    plan.images[0].needs = vec![plan::ImageId(1)];
+    plan
+}
+
+#[tokio::test]
+async fn a_base_on_another_builder_must_be_pushed_before() {
+    let script = Arc::new(Script::default());
+    let mut plan = on_two_builders();
+    let report = run(&plan, &host(&script), &CancellationToken::new()).await;
+    let Outcome::Failed(errors) = &report.outcome else { panic!("the base is in no registry") };
+    let expected = "image `api` cannot be built: the Docker Engine 1.0 (classic image store) at unix:///x does not \
+        support image `cron`, which is in no registry yet,";
+    assert_eq!(errors[0].to_string(), expected);
+    let calls = script.calls.lock().expect("no test thread panicked").join("\n");
+    assert!(!calls.contains("build"), "{calls}");
+
+    let [api, cron] = [0, 1].map(plan::ImageId);
+    let steps = vec![Step::Push { images: vec![cron] }, Step::Push { images: vec![api] }];
+    plan.waves[0].body = WaveBody::Steps { steps };
+    let report = run(&plan, &host(&Arc::new(Script::default())), &CancellationToken::new()).await;
+    assert!(matches!(report.outcome, Outcome::Done), "{:?}", report.outcome);
 }
 
 #[tokio::test]

@@ -158,3 +158,42 @@ fn a_build_without_a_push_reads_its_cache_behind_a_password_too() {
     let run = command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
     assert_eq!(run.cell("app", "cached"), "1 of 1");
 }
+
+/// A build from an image behind the password, whose registry nothing else in the file uses.
+const BASE_BEHIND_PASSWORD: &str = r#"cachelang 1
+secret word = env("REGISTRY_PASSWORD")
+registry main { kind = "oci", host = env("HOST") ?? "", username = env("REGISTRY_USER") ?? "", password = word }
+repository _unused { registry = main }
+image app { args = { BASE = env("BASE") ?? "" }, cache { from = [], to = [] } }
+wave build { build app }
+"#;
+
+/// Pushes an image behind the password, empties the engine and returns the image's name.
+fn base_behind_password(parts: &Parts) -> String {
+    let project = Project::with_steps(WITH_PASSWORD, "RUN echo base > /base");
+    command(&project, &[]).env("REGISTRY_PASSWORD", password()).run().succeeded();
+    parts.engine.empty();
+    format!("{}/{}:1", host(), project.repository)
+}
+
+#[test]
+fn a_base_image_is_read_with_the_login_of_any_registry_of_the_file() {
+    let parts = Parts::take();
+    let base = base_behind_password(&parts);
+    let project = Project::with_steps(BASE_BEHIND_PASSWORD, "RUN cat /base");
+    command(&project, &[]).env("BASE", base).env("REGISTRY_PASSWORD", password()).run().succeeded();
+}
+
+#[test]
+fn a_login_for_a_base_image_that_cannot_be_found_is_said() {
+    let parts = Parts::take();
+    let base = base_behind_password(&parts);
+    let cachefile =
+        BASE_BEHIND_PASSWORD.lines().filter(|line| !line.starts_with("reg") && !line.starts_with("rep"));
+    let cachefile = cachefile.filter(|line| !line.starts_with("secret")).collect::<Vec<_>>().join("\n");
+    let project = Project::with_steps(&cachefile, "RUN cat /base");
+    let folder = project.path("docker");
+    project.file("docker/config.json", "{");
+    let run = command(&project, &[]).env("BASE", base).env("DOCKER_CONFIG", &folder).run().with_code(1);
+    run.says(&format!("warning: {} is used without a login:", host())).says("config.json cannot be used");
+}

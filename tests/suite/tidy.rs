@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("run", &["plan", "host", "cache"]),
     ("buildkit", &["plan", "host", "cache", "environment"]),
     ("registry", &["plan", "host"]),
-    ("doctor", &["plan", "host", "cache"]),
+    ("doctor", &["plan", "host", "cache", "run"]),
     ("load", &["source", "environment", "git"]),
 ];
 
