@@ -76,6 +76,8 @@ impl Registry for Registries {
         registry: &plan::Registry,
         repository: &plan::Repository,
     ) -> Result<RepositoryState, RegistryError> {
+        // A login that is refused says more than what fails behind it.
+        self.sessions.get(registry).await?;
         #[cfg(feature = "ecr")]
         let state = ecr::prepare_repository(registry, repository).await?;
         #[cfg(not(feature = "ecr"))]

@@ -163,6 +163,15 @@ fn unreachable_help(kind: BuilderKind, address: &str, cause: &str, builder: Opti
         _ if says(&["ermission denied"]) && address.starts_with("unix://") => {
             "let this user use the engine's socket: the group `docker` may".to_owned()
         }
+        _ if address.starts_with("ssh://") => {
+            let program = match kind {
+                BuilderKind::Docker => "docker",
+                BuilderKind::Buildkit => "buildctl",
+            };
+            format!(
+                "check that `ssh` comes in there without a password, and that the program `{program}` is there"
+            )
+        }
         (Some(builder), BuilderKind::Docker) => {
             format!("start the Docker Engine there, or change the `endpoint` of `builder {builder}`")
         }

@@ -75,7 +75,7 @@ fn a_registry_is_no_engine() {
 #[test]
 fn an_address_of_no_known_form_is_an_error_that_shows_the_right_ones() {
     let _parts = Parts::take();
-    for address in ["nonsense", "unix://relative.sock", "tcp://host:port", "ssh://-oProxyCommand=x"] {
+    for address in ["npipe://x", "unix://relative.sock", "tcp://host:port", "ssh://-oProxyCommand=x"] {
         let run = with_engine(address).with_code(1);
         let forms = "write `unix:///path`, `tcp://host:port` or `ssh://user@host`";
         let cause = format!("DOCKER_HOST: `{address}` is not the address of a builder; {forms}");

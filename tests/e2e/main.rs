@@ -32,3 +32,4 @@ mod promote;
 mod remote;
 mod secrets;
 mod ssh;
+mod sshd;

@@ -6,11 +6,14 @@ use std::ffi::OsString;
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
 use crate::buildkit::address::Ssh;
 use crate::plan::BuilderKind;
@@ -20,10 +23,16 @@ pub(super) struct SshStream {
     _child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
-    /// The last line that `ssh` has said, once it has ended.
-    last_words: JoinHandle<String>,
+    /// The last line that `ssh` has said so far.
+    last_words: Arc<Mutex<String>>,
+    listener: JoinHandle<()>,
+    /// How long they are waited for, once it has ended.
+    patience: Option<Pin<Box<Sleep>>>,
     has_answered: bool,
 }
+
+/// A master process of `ssh` (`ControlPersist`) may keep its error output open for as long as it likes.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Starts `ssh`. That the machine cannot be reached is known at the first read.
 #[expect(clippy::disallowed_methods, reason = "the one program that transport needs")]
@@ -38,19 +47,18 @@ pub(super) fn connect(ssh: &Ssh, kind: BuilderKind) -> io::Result<SshStream> {
     let stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let stderr = child.stderr.take().ok_or_else(missing)?;
-    let last_words = tokio::spawn(listen(stderr));
-    Ok(SshStream { _child: child, stdin, stdout, last_words, has_answered: false })
+    let last_words = Arc::new(Mutex::new("`ssh` has ended without a word".to_owned()));
+    let listener = tokio::spawn(listen(stderr, Arc::clone(&last_words)));
+    Ok(SshStream { _child: child, stdin, stdout, last_words, listener, patience: None, has_answered: false })
 }
 
 /// What `ssh` has said last is why it has ended.
-async fn listen(stderr: ChildStderr) -> String {
+async fn listen(stderr: ChildStderr, last_words: Arc<Mutex<String>>) {
     let mut lines = BufReader::new(stderr).lines();
-    let mut last = "`ssh` has ended without a word".to_owned();
     while let Ok(Some(line)) = lines.next_line().await {
         tracing::debug!(line, "ssh");
-        last = line.trim().to_owned();
+        *last_words.lock().unwrap_or_else(PoisonError::into_inner) = line.trim().to_owned();
     }
-    last
 }
 
 fn arguments(ssh: &Ssh, kind: BuilderKind) -> Vec<OsString> {
@@ -105,9 +113,20 @@ impl AsyncRead for SshStream {
             return read;
         }
         // An end before the first answer means that there is no connection.
-        let words = ready!(Pin::new(&mut self.last_words).poll(context)).unwrap_or_default();
+        let stream = &mut *self;
+        let patience = stream.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(LAST_WORDS)));
+        if Pin::new(&mut stream.listener).poll(context).is_pending() {
+            ready!(patience.as_mut().poll(context));
+        }
         self.has_answered = true;
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionRefused, words)))
+    }
+}
+
+impl Drop for SshStream {
+    fn drop(&mut self) {
+        self.listener.abort();
     }
 }
 
