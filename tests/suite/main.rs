@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod dockerfiles;
 mod docs;
+mod editors;
 mod fixes;
 #[cfg(feature = "cli")]
 mod fmt;
