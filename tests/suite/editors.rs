@@ -33,7 +33,8 @@ fn words() -> BTreeMap<String, Vec<String>> {
     let mut words: BTreeMap<String, Vec<String>> = listed.collect();
     // What starts an item at the beginning of a line.
     let top = ["cachelang", "include"].map(str::to_owned).into_iter();
-    words.insert("top".to_owned(), top.chain(words["values"].clone()).chain(words["items"].clone()).collect());
+    words
+        .insert("top".to_owned(), top.chain(words["values"].clone()).chain(words["items"].clone()).collect());
     words
 }
 
@@ -41,17 +42,16 @@ fn words() -> BTreeMap<String, Vec<String>> {
 fn with_words(file: &str, text: &str) -> String {
     let words = words();
     let quotes = if file.ends_with(".scm") { "\" \"" } else { "\", \"" };
-    let marks = [
-        (r"(\(\?#(\w+)\))[^()]*()", "|"),
-        ("(?m)(words: (\\w+)\\r?\\n[^\"\\n]*\")[^\\n]*(\")", quotes),
-    ];
+    let marks =
+        [(r"(\(\?#(\w+)\))[^()]*()", "|"), ("(?m)(words: (\\w+)\\r?\\n[^\"\\n]*\")[^\\n]*(\")", quotes)];
     let mut places = 0;
     let mut text = text.to_owned();
     for (pattern, separator) in marks {
         let pattern = Regex::new(pattern).expect("the pattern is one");
         let write = |found: &Captures<'_>| {
             places += 1;
-            let list = words.get(&found[2]).unwrap_or_else(|| panic!("there are no words named {}", &found[2]));
+            let list =
+                words.get(&found[2]).unwrap_or_else(|| panic!("there are no words named {}", &found[2]));
             format!("{}{}{}", &found[1], list.join(separator), &found[3])
         };
         text = pattern.replace_all(&text, write).into_owned();

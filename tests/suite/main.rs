@@ -27,4 +27,5 @@ mod properties;
 mod schema;
 mod syntax;
 mod tidy;
+mod tree_sitter;
 mod values;

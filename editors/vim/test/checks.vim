@@ -206,6 +206,6 @@ if !empty($CACHELANG)
   %delete _
   call setline(1, ['cachelang   1', 'image a {context="."}', 'wave c {', 'build a', '}'])
   silent normal! gggqG
-  call Check(getline(1, '$') ==# ['cachelang 1', 'image a { context = "." }', 'wave c {', '  build a', '}'],
+  call Check(getline(1, '$') ==# ['cachelang 1', '', 'image a { context = "." }', '', 'wave c {', '  build a', '}'],
         \ 'formatted: ' . join(getline(1, '$'), '|'))
 endif
