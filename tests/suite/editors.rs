@@ -117,10 +117,17 @@ fn there_is_a_snippet_for_every_item_and_step() {
 }
 
 #[test]
+fn the_sample_for_github_is_the_example() {
+    let sample = fs::read_to_string("editors/linguist/samples/Cachefile/lambda.cachefile").unwrap_or_default();
+    let example = fs::read_to_string("examples/lambda/.cachefile").expect("the example is there");
+    assert_eq!(sample, example, "copy it again");
+}
+
+#[test]
 fn every_editor_says_how_it_is_installed() {
     for entry in Path::new("editors").read_dir().expect("the editors are there") {
         let path = entry.expect("an entry can be read").path();
-        if path.is_dir() && !path.ends_with("generate") {
+        if path.is_dir() {
             let readme = fs::read_to_string(path.join("README.md")).unwrap_or_default();
             assert!(readme.starts_with("# "), "{} has no README.md", path.display());
         }

@@ -24,6 +24,7 @@ mod holds;
 mod outside;
 mod pages;
 mod properties;
+mod queries;
 mod schema;
 mod syntax;
 mod tidy;

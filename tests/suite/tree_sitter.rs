@@ -18,7 +18,7 @@ use crate::generate;
 /// What stands where, sorted.
 type Places = Vec<(usize, usize, String)>;
 
-fn tree(text: &str) -> Tree {
+pub(crate) fn tree(text: &str) -> Tree {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_cachefile::LANGUAGE.into()).expect("the language fits tree-sitter");
     parser.parse(text, None).expect("parsing is not cancelled")
@@ -337,5 +337,77 @@ fn generated_files_are_read_alike() {
         let text = generate::file(&tape).replace('\u{feff}', "");
         let file = parsed(&text).expect("generated files are accepted");
         assert_same(&format!("file {number}"), &text, &file);
+    }
+}
+
+// ---- Corpus
+
+const CORPUS: &str = "editors/tree-sitter-cachefile/test/corpus";
+
+/// A tree as the corpus shows it: every node on a line of its own.
+fn drawn(node: Node<'_>, field: Option<&str>, depth: usize, text: &mut String) {
+    if depth > 0 {
+        text.push('\n');
+    }
+    text.push_str(&"  ".repeat(depth));
+    if let Some(field) = field {
+        text.push_str(&format!("{field}: "));
+    }
+    text.push_str(&format!("({}", node.kind()));
+    let mut cursor = node.walk();
+    for (index, child) in node.children(&mut cursor).enumerate() {
+        let index = u32::try_from(index).expect("there are few children");
+        if child.is_named() {
+            drawn(child, node.field_name_for_child(index), depth + 1, text);
+        }
+    }
+    text.push(')');
+}
+
+/// A file of `tree-sitter test`: a heading between two lines of `=`, a text, a line of `-` and its tree.
+fn with_trees(corpus: &str) -> String {
+    let rule = format!("{}\n", "=".repeat(32));
+    let mut written = String::new();
+    let mut parts = corpus.split(&rule).skip(1);
+    while let (Some(title), Some(body)) = (parts.next(), parts.next()) {
+        let text = body.split("\n---\n").next().unwrap_or_default().trim_matches('\n');
+        let mut tree_text = String::new();
+        drawn(tree(&format!("{text}\n")).root_node(), None, 0, &mut tree_text);
+        written += &format!("{rule}{title}{rule}\n{text}\n\n---\n\n{tree_text}\n\n");
+    }
+    written
+}
+
+#[test]
+fn the_corpus_has_its_trees() {
+    for entry in Path::new(CORPUS).read_dir().expect("the corpus is there") {
+        let path = entry.expect("an entry can be read").path();
+        let text = read(&path);
+        let expected = with_trees(&text);
+        assert!(!expected.contains("(ERROR"), "{}: {expected}", path.display());
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            fs::write(&path, &expected).expect("the corpus can be written");
+        } else {
+            assert_eq!(text, expected, "{}: UPDATE_EXPECT=1 writes it", path.display());
+        }
+    }
+}
+
+/// Broken and hostile texts: bounded time, and a tree that covers them.
+#[test]
+fn hostile_texts_are_read_in_time() {
+    let many = |part: &str| part.repeat(10_000);
+    let mut texts: Vec<String> =
+        ["(", "{", "[", "\"${", "\"", "\"\"\"", "\\", "a.", "a:", "={", "!", "#", "run \"a\"\n", "\n"]
+            .map(many)
+            .into();
+    texts.extend(files().iter().map(|path| read(path)));
+    for text in texts {
+        let start = std::time::Instant::now();
+        let tree = tree(&text);
+        let spent = start.elapsed();
+        let shown: String = text.chars().take(40).collect();
+        assert!(spent.as_secs() < 10, "{spent:?} for {} bytes: {shown}", text.len());
+        assert!(tree.root_node().end_byte() <= text.len(), "{shown}");
     }
 }

@@ -16,20 +16,24 @@
 (binder name: (identifier) @variable.parameter)
 
 ; ---- Blocks
-(attribute name: (identifier) @property)
 (entry key: (identifier) @variable.member)
-((attribute name: (identifier) @type)
+(attribute name: (identifier) @variable.member)
+((attribute name: (identifier) @property)
   ; words: attributes
-  (#not-any-of? @type "when")
-  (#set! "priority" 90))
-(section name: (identifier) @property)
+  (#any-of? @property "account" "annotations" "args" "attest" "builder" "ca" "cert" "context" "contexts" "create" "description" "dir" "dockerfile" "dockerfile_inline" "endpoint" "env" "extra_hosts" "from" "host" "immutable" "insecure" "keep_last" "key" "kind" "kms_key" "labels" "load" "manage" "matches" "mutable_tags" "name" "network" "no_cache" "no_cache_stages" "oneof" "password" "platforms" "profile" "public" "pull" "region" "registry" "retries" "role" "scan_on_push" "secrets" "shm_size" "ssh" "tags" "target" "timeout" "to" "ulimits" "untagged_after" "username" "when"))
+(section name: (identifier) @variable.member)
+((section name: (identifier) @property)
+  ; words: blocks
+  (#any-of? @property "cache" "lifecycle" "tls"))
 ((section name: (identifier) @keyword)
   (#any-of? @keyword "pre" "post"))
 (stage "stage" @keyword)
 (stage name: (identifier) @label)
 
 ; ---- Steps
-["build" "push" "promote" "to" "run" "sh" "approve"] @keyword.function
+; words: steps
+["build" "push" "promote" "run" "sh" "approve"] @keyword.function
+(promote_step "to" @keyword.function)
 
 ; ---- Values
 ["if" "then" "else"] @keyword.conditional
@@ -43,15 +47,15 @@
 ((field value: (identifier) @variable.builtin name: (identifier) @property)
   (#eq? @variable.builtin "git")
   ; words: git
-  (#any-of? @property "commit"))
+  (#any-of? @property "branch" "commit" "dirty" "remote" "short" "tag"))
 (call function: (identifier) @function.call)
 ((call function: (identifier) @function.builtin)
   ; words: functions
-  (#any-of? @function.builtin "env"))
+  (#any-of? @function.builtin "basename" "contains" "ends_with" "env" "file" "git" "hash_files" "join" "keys" "length" "lower" "now" "read" "replace" "sha256" "short" "slug" "split" "starts_with" "trim" "upper"))
 ((call function: (field value: (identifier) @variable.builtin name: (identifier) @function.builtin))
   (#eq? @variable.builtin "cache")
   ; words: caches
-  (#any-of? @function.builtin "registry"))
+  (#any-of? @function.builtin "registry" "inline" "local" "gha" "s3"))
 (argument name: (identifier) @variable.parameter)
 (tag repository: (identifier) @module)
 
@@ -59,7 +63,6 @@
 (string) @string
 (multiline_string) @string
 (escape_sequence) @string.escape
-(interpolation ["${" "}"] @punctuation.special)
 
 ; ---- Punctuation
 ["(" ")" "[" "]" "{" "}"] @punctuation.bracket
