@@ -16,7 +16,7 @@ const GRAMMARS = {
 const wasm = readFileSync(require.resolve('vscode-oniguruma/release/onig.wasm'));
 await oniguruma.loadWASM(wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.length));
 
-export function load(name, theme) {
+export async function load(name, theme) {
   const registry = new textmate.Registry({
     theme,
     onigLib: Promise.resolve({
@@ -28,7 +28,9 @@ export function load(name, theme) {
       return path ? textmate.parseRawGrammar(readFileSync(at(path), 'utf8'), path) : null;
     },
   });
-  return registry.loadGrammar(name);
+  const grammar = await registry.loadGrammar(name);
+  grammar.colours = () => registry.getColorMap();
+  return grammar;
 }
 
 const cachefile = await load('source.cachefile');
