@@ -67,10 +67,12 @@ impl Registries {
     {
         let session = self.sessions.get(registry).await?;
         match work(Remote::new(Arc::clone(&session), registry, repository)).await {
-            Err(denied @ RegistryError::Denied { .. }) => match self.sessions.renew(registry, &session).await? {
-                Some(session) => work(Remote::new(session, registry, repository)).await,
-                None => Err(denied),
-            },
+            Err(denied @ RegistryError::Denied { .. }) => {
+                match self.sessions.renew(registry, &session).await? {
+                    Some(session) => work(Remote::new(session, registry, repository)).await,
+                    None => Err(denied),
+                }
+            }
             answer => answer,
         }
     }

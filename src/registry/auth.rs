@@ -100,8 +100,15 @@ impl Authorizations {
 
     /// Takes in that a request with this header was refused. Whether another one may be accepted: a token may have
     /// run out, and some registries tell only here what they want.
-    pub(super) fn refused(&mut self, sent: Option<&HeaderValue>, access: &Access, answer: &HeaderMap) -> bool {
-        let Some(wanted) = challenge(answer).ok().filter(|wanted| *wanted != Challenge::Open) else { return false };
+    pub(super) fn refused(
+        &mut self,
+        sent: Option<&HeaderValue>,
+        access: &Access,
+        answer: &HeaderMap,
+    ) -> bool {
+        let Some(wanted) = challenge(answer).ok().filter(|wanted| *wanted != Challenge::Open) else {
+            return false;
+        };
         let is_new = self.challenge.as_ref() != Some(&wanted);
         let has_token = self.tokens.get(access).is_some_and(|token| Some(&token.header) != sent);
         let was_token = matches!(wanted, Challenge::Bearer { .. }) && sent.is_some();
@@ -133,7 +140,8 @@ impl Asking<'_> {
             access_token: Option<String>,
             expires_in: Option<u64>,
         }
-        let url = Url::parse(realm).map_err(|error| Failure::malformed(format!("{realm} is no address: {error}")))?;
+        let url = Url::parse(realm)
+            .map_err(|error| Failure::malformed(format!("{realm} is no address: {error}")))?;
         if self.base.scheme() == "https" && url.scheme() != "https" {
             return Err(Failure::malformed(format!("it wants its logins sent to {realm}, without TLS")));
         }
@@ -153,7 +161,9 @@ impl Asking<'_> {
                 ];
                 self.client.post(url).form(&form)
             }
-            Some(login) => self.client.get(url).query(&query).basic_auth(&login.username, Some(&login.password)),
+            Some(login) => {
+                self.client.get(url).query(&query).basic_auth(&login.username, Some(&login.password))
+            }
         };
         let response = self.in_time(request.send()).await??;
         if !response.status().is_success() {
@@ -163,7 +173,8 @@ impl Asking<'_> {
         let answer = serde_json::from_slice::<Answer>(&body).ok();
         let life = answer.as_ref().and_then(|answer| answer.expires_in).unwrap_or(TOKEN_LIFE);
         let token = answer.and_then(|answer| answer.token.or(answer.access_token));
-        let token = token.ok_or_else(|| Failure::malformed(format!("there is no token in the answer of {realm}")))?;
+        let token =
+            token.ok_or_else(|| Failure::malformed(format!("there is no token in the answer of {realm}")))?;
         let renew_at = Instant::now() + Duration::from_secs(life) * 3 / 4;
         Ok(Token { header: secret(&format!("Bearer {token}"))?, renew_at })
     }
@@ -175,7 +186,8 @@ impl Asking<'_> {
 }
 
 fn basic(Credentials { username, password }: &Credentials) -> HeaderValue {
-    secret(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))).expect("base64 is plain text")
+    secret(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
+        .expect("base64 is plain text")
 }
 
 /// A value that is not shown in logs.
@@ -193,10 +205,13 @@ fn challenge(headers: &HeaderMap) -> Result<Challenge, Failure> {
         for challenge in http_auth::parse_challenges(text).unwrap_or_default() {
             let param = |name: &str| {
                 let mut params = challenge.params.iter();
-                params.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_unescaped())
+                params
+                    .find(|(found, _)| found.eq_ignore_ascii_case(name))
+                    .map(|(_, value)| value.to_unescaped())
             };
             if challenge.scheme.eq_ignore_ascii_case("bearer") {
-                let realm = param("realm").ok_or_else(|| Failure::malformed("it does not say where tokens are"))?;
+                let realm =
+                    param("realm").ok_or_else(|| Failure::malformed("it does not say where tokens are"))?;
                 return Ok(Challenge::Bearer { realm, service: param("service") });
             }
             if challenge.scheme.eq_ignore_ascii_case("basic") {
@@ -228,7 +243,8 @@ mod tests {
     fn registries_say_how_they_are_asked() {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io""#;
         assert_eq!(asked(&[hub]), bearer("https://auth.docker.io/token", "registry.docker.io"));
-        let ghcr = r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull""#;
+        let ghcr =
+            r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull""#;
         assert_eq!(asked(&[ghcr]), bearer("https://ghcr.io/token", "ghcr.io"));
         let gitlab = r#"Bearer realm="https://gitlab.com/jwt/auth",service="container_registry",error="invalid_token""#;
         assert_eq!(asked(&[gitlab]), bearer("https://gitlab.com/jwt/auth", "container_registry"));

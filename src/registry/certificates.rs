@@ -24,7 +24,8 @@ pub(super) fn trust(host: &str, mut client: ClientBuilder) -> Result<ClientBuild
                 }
                 Some("cert") => {
                     let both = [read(&path)?, read(&path.with_extension("key"))?].concat();
-                    client = client.identity(Identity::from_pem(&both).map_err(|error| unusable(&path, &error))?);
+                    client =
+                        client.identity(Identity::from_pem(&both).map_err(|error| unusable(&path, &error))?);
                 }
                 _ => {}
             }
@@ -47,7 +48,9 @@ fn folders(host: &str) -> Vec<PathBuf> {
 fn files(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(unusable(folder, &error)),
     };
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();

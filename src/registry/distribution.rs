@@ -117,7 +117,9 @@ impl Remote {
         let digest = manifest::digest(content);
         if !self.has_blob(&digest).await? {
             let written = retried(&self.session.patience, || upload::whole(self, content, &digest)).await;
-            written.map_err(|failure| self.error(&format!("writing {} to", self.reference(&digest)), &failure))?;
+            written.map_err(|failure| {
+                self.error(&format!("writing {} to", self.reference(&digest)), &failure)
+            })?;
         }
         Ok(digest)
     }
@@ -125,7 +127,10 @@ impl Remote {
     /// `https://host/v2/name/KIND/REFERENCE`
     pub(super) fn url(&self, kind: &str, reference: &str) -> Url {
         let path = format!("v2/{}/{kind}/{reference}", self.api_name);
-        self.session.base.join(&path).expect("names and references have no character that a URL does not allow")
+        self.session
+            .base
+            .join(&path)
+            .expect("names and references have no character that a URL does not allow")
     }
 
     /// `host/name:tag`, or `host/name@digest`.

@@ -121,7 +121,8 @@ async fn open(remote: &Remote, digest: &str, from: u64) -> Result<Connection, Fa
         _ => Some(0),
     };
     let start = start.filter(|start| *start <= from);
-    let start = start.ok_or_else(|| Failure::malformed("it sends another part of the blob than it was asked for"))?;
+    let start =
+        start.ok_or_else(|| Failure::malformed("it sends another part of the blob than it was asked for"))?;
     let rest = response.content_length();
     Ok(Connection { response, repeated: from - start, rest })
 }

@@ -78,19 +78,17 @@ mod tests {
 
     #[test]
     fn docker_hub_has_other_names_for_its_api() {
-        assert_eq!((api_host("docker.io"), &*api_name("docker.io", "redis")), ("registry-1.docker.io", "library/redis"));
+        assert_eq!(
+            (api_host("docker.io"), &*api_name("docker.io", "redis")),
+            ("registry-1.docker.io", "library/redis")
+        );
         assert_eq!(api_name("docker.io", "team/app"), "team/app");
         assert_eq!(config_key("docker.io"), "https://index.docker.io/v1/");
     }
 
     #[test]
     fn other_registries_are_where_their_names_say() {
-        for host in [
-            "ghcr.io",
-            "registry.gitlab.com",
-            "example.jfrog.io",
-            "registry.example.com:5000",
-        ] {
+        for host in ["ghcr.io", "registry.gitlab.com", "example.jfrog.io", "registry.example.com:5000"] {
             assert_eq!((api_host(host), &*api_name(host, "app"), config_key(host)), (host, "app", host));
         }
     }

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_first_error_of_the_registry_is_the_message() {
-        let body = br#"{"errors":[{"code":"DENIED","message":"not\n for you","detail":{}},{"code":"OTHER"}]}"#;
+        let body =
+            br#"{"errors":[{"code":"DENIED","message":"not\n for you","detail":{}},{"code":"OTHER"}]}"#;
         assert_eq!(message(body), "DENIED: not for you");
         assert_eq!(message(br#"{"errors":[{"code":"TOOMANYREQUESTS"}]}"#), "TOOMANYREQUESTS");
         assert_eq!(message(b"<html>Bad Gateway</html>"), "");

@@ -63,7 +63,8 @@ impl Content {
     pub(super) fn media_type(&self) -> Result<HeaderValue, String> {
         let [.., image, index] = MANIFEST_TYPES;
         let implied = if self.manifests.is_some() { index } else { image };
-        HeaderValue::from_str(self.media_type.as_deref().unwrap_or(implied)).map_err(|error| error.to_string())
+        HeaderValue::from_str(self.media_type.as_deref().unwrap_or(implied))
+            .map_err(|error| error.to_string())
     }
 }
 

@@ -66,7 +66,9 @@ impl Session {
     pub(super) async fn request(&self, call: &Call) -> Result<Response, Failure> {
         let body = || Body::from(call.body.clone());
         let (response, sent) = self.send(call, body()).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || !self.can_renew(&response, sent.as_ref(), call).await {
+        if response.status() != StatusCode::UNAUTHORIZED
+            || !self.can_renew(&response, sent.as_ref(), call).await
+        {
             return good(response).await;
         }
         let (response, _) = self.send(call, body()).await?;
@@ -78,7 +80,9 @@ impl Session {
         let header = self.authorization(call).await?;
         let sent = header.clone();
         let response = self.client.execute(built(call, header, body)).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.can_renew(&response, sent.as_ref(), call).await {
+        if response.status() == StatusCode::UNAUTHORIZED
+            && self.can_renew(&response, sent.as_ref(), call).await
+        {
             return Err(Kind::Broken("the token was not accepted any more".to_owned()).into());
         }
         good(response).await
@@ -87,7 +91,8 @@ impl Session {
     /// The next piece of an answer.
     pub(super) async fn piece(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
         let limit = self.patience.stall;
-        let piece = timeout(limit, response.chunk()).await.map_err(|_| Failure::from(Kind::Stalled(limit)))?;
+        let piece =
+            timeout(limit, response.chunk()).await.map_err(|_| Failure::from(Kind::Stalled(limit)))?;
         Ok(piece?)
     }
 

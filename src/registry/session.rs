@@ -9,10 +9,10 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::auth::Authorizations;
-use super::retry::Patience;
-use super::{certificates, credentials, endpoint};
 #[cfg(feature = "ecr")]
 use super::ecr;
+use super::retry::Patience;
+use super::{certificates, credentials, endpoint};
 use crate::host::{Login, RegistryError, root_cause};
 use crate::plan::{Registry, RegistryKind};
 
@@ -36,8 +36,7 @@ impl Session {
         // What starts with the login must be able to end with it: a push may take a while.
         let renew_at = valid_for.map(|valid_for| Instant::now() + valid_for * 3 / 4);
         let host = registry.host();
-        let unusable =
-            |cause: String| RegistryError::Unreachable { host: host.clone(), cause };
+        let unusable = |cause: String| RegistryError::Unreachable { host: host.clone(), cause };
         let client = Client::builder().user_agent("cachelang").connect_timeout(CONNECT_TIMEOUT);
         let client = certificates::trust(&host, client)?.build();
         let client = client.map_err(|error| unusable(root_cause(&error)))?;

@@ -134,7 +134,9 @@ impl<'a> Transfer<'a> {
             Err(failure) if failure.may_pass() => Err(Side::To(failure)),
             _ => match Upload::open(self.to, &self.blob.digest, None).await.map_err(Side::To)? {
                 Opened::Upload(upload) => Ok((upload, 0)),
-                Opened::Mounted => Err(Side::To(Failure::malformed("it has mounted what it was not asked to"))),
+                Opened::Mounted => {
+                    Err(Side::To(Failure::malformed("it has mounted what it was not asked to")))
+                }
             },
         }
     }

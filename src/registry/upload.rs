@@ -30,14 +30,19 @@ pub(super) enum Opened<'a> {
 
 impl<'a> Upload<'a> {
     /// Opens an upload. If another repository of the registry has the blob, the registry may take it from there.
-    pub(super) async fn open(remote: &'a Remote, digest: &str, other: Option<&Remote>) -> Result<Opened<'a>, Failure> {
+    pub(super) async fn open(
+        remote: &'a Remote,
+        digest: &str,
+        other: Option<&Remote>,
+    ) -> Result<Opened<'a>, Failure> {
         let mut url = remote.url("blobs", "uploads/");
         let mut access = Access::push(&remote.api_name);
         if let Some(other) = other {
             url.query_pairs_mut().append_pair("mount", digest).append_pair("from", &other.api_name);
             access = Access::mount(&other.api_name, &remote.api_name);
         }
-        let call = Call::new(Method::POST, url.clone(), access).with(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let call =
+            Call::new(Method::POST, url.clone(), access).with(CONTENT_LENGTH, HeaderValue::from_static("0"));
         let response = remote.session.request(&call).await?;
         if response.status() == StatusCode::CREATED {
             return Ok(Opened::Mounted);
@@ -48,9 +53,11 @@ impl<'a> Upload<'a> {
 
     /// Sends the rest of the content: `length` bytes from the byte `from` on.
     pub(super) async fn send(&mut self, body: Body, from: u64, length: u64) -> Result<(), Failure> {
-        let mut call = self.call(Method::PATCH).with(CONTENT_TYPE, octets()).with(CONTENT_LENGTH, number(length));
+        let mut call =
+            self.call(Method::PATCH).with(CONTENT_TYPE, octets()).with(CONTENT_LENGTH, number(length));
         if from > 0 {
-            let range = HeaderValue::from_str(&format!("{from}-{}", from + length - 1)).expect("it is plain text");
+            let range =
+                HeaderValue::from_str(&format!("{from}-{}", from + length - 1)).expect("it is plain text");
             call = call.with(HeaderName::from_static("content-range"), range);
         }
         let response = self.remote.session.request_stream(&call, body).await?;
@@ -63,7 +70,8 @@ impl<'a> Upload<'a> {
         self.moved(&response)?;
         let range = response.headers().get(RANGE).and_then(|range| range.to_str().ok());
         // `0-99`, `bytes=0-99`; nothing yet may be said as `0-0`, which would be one byte.
-        let last = range.and_then(|range| range.rsplit_once('-')).and_then(|(_, last)| last.parse::<u64>().ok());
+        let last =
+            range.and_then(|range| range.rsplit_once('-')).and_then(|(_, last)| last.parse::<u64>().ok());
         Ok(last.filter(|last| *last > 0).map_or(0, |last| last + 1))
     }
 
