@@ -8,9 +8,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use reqwest::{Certificate, ClientBuilder, Identity};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::credentials;
-use crate::host::RegistryError;
+use crate::host::{RegistryError, root_cause};
 
 /// Adds the certificates that this machine has for a registry host.
 pub(super) fn trust(host: &str, mut client: ClientBuilder) -> Result<ClientBuilder, RegistryError> {
@@ -19,8 +22,8 @@ pub(super) fn trust(host: &str, mut client: ClientBuilder) -> Result<ClientBuild
             let extension = path.extension().and_then(|extension| extension.to_str());
             match extension {
                 Some("crt") => {
-                    let found = Certificate::from_pem_bundle(&read(&path)?);
-                    client = client.tls_certs_merge(found.map_err(|error| unusable(&path, &error))?);
+                    let found = authorities(&read(&path)?).map_err(|cause| unusable(&path, cause))?;
+                    client = client.tls_certs_merge(found);
                 }
                 Some("cert") => {
                     let both = [read(&path)?, read(&path.with_extension("key"))?].concat();
@@ -51,7 +54,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Vec::new());
         }
-        Err(error) => return Err(unusable(folder, &error)),
+        Err(error) => return Err(unusable(folder, error.to_string())),
     };
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
@@ -60,9 +63,20 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, RegistryError> {
 
 #[expect(clippy::disallowed_methods, reason = "certificates are no part of a plan")]
 fn read(path: &Path) -> Result<Vec<u8>, RegistryError> {
-    fs::read(path).map_err(|error| unusable(path, &error))
+    fs::read(path).map_err(|error| unusable(path, error.to_string()))
 }
 
-fn unusable(path: &Path, error: &dyn std::error::Error) -> RegistryError {
-    RegistryError::Certificates { path: path.to_owned(), cause: crate::host::root_cause(error) }
+/// Checked here: later on, nobody knows any more from which file a certificate was.
+fn authorities(text: &[u8]) -> Result<Vec<Certificate>, String> {
+    let (mut roots, mut found) = (RootCertStore::empty(), Vec::new());
+    for certificate in CertificateDer::pem_slice_iter(text) {
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        found.push(Certificate::from_der(&certificate).map_err(|error| root_cause(&error))?);
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if found.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(found) }
+}
+
+fn unusable(path: &Path, cause: String) -> RegistryError {
+    RegistryError::Certificates { path: path.to_owned(), cause }
 }

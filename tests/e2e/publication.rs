@@ -11,8 +11,8 @@ template both {
   args = { BASE = env("BASE") ?? "" }
   cache { from = [], to = [] }
 }
-image a : both { target = "a", tags = [repo:"a-${version}", repo:"a-latest"] }
-image b : both { target = "b", tags = [repo:"b-${version}", repo:"b-latest"] }
+image a extends both { target = "a", tags = [repo:"a-${version}", repo:"a-latest"] }
+image b extends both { target = "b", tags = [repo:"b-${version}", repo:"b-latest"] }
 wave build { push a, b }
 "#;
 
