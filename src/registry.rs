@@ -77,11 +77,14 @@ impl Registry for Registries {
         repository: &plan::Repository,
     ) -> Result<RepositoryState, RegistryError> {
         // A login that is refused says more than what fails behind it.
-        self.sessions.get(registry).await?;
+        let session = self.sessions.get(registry).await?;
         #[cfg(feature = "ecr")]
-        let state = ecr::prepare_repository(registry, repository).await?;
+        let state = match &session.ecr {
+            Some(api) => ecr::prepare(api, repository).await?,
+            None => RepositoryState::default(),
+        };
         #[cfg(not(feature = "ecr"))]
-        let state = RepositoryState::default();
+        let (state, _) = (RepositoryState::default(), session);
         self.manifest(registry, repository, PROBE_TAG).await?;
         Ok(state)
     }

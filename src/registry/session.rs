@@ -24,15 +24,24 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) login: Option<Login>,
+    /// The API of a private registry of Amazon ECR.
+    #[cfg(feature = "ecr")]
+    pub(super) ecr: Option<ecr::Api>,
     renew_at: Option<Instant>,
 }
 
 impl Session {
     async fn open(registry: &Registry) -> Result<Self, RegistryError> {
-        let LoggedIn { login, valid_for } = log_in(registry).await?;
+        let logged_in = log_in(registry).await?;
         // What starts with the login must be able to end with it: a push may take a while.
-        let renew_at = valid_for.map(|valid_for| Instant::now() + valid_for * 3 / 4);
-        Ok(Self { client: client(registry), login, renew_at })
+        let renew_at = logged_in.valid_for.map(|valid_for| Instant::now() + valid_for * 3 / 4);
+        Ok(Self {
+            client: client(registry),
+            login: logged_in.login,
+            #[cfg(feature = "ecr")]
+            ecr: logged_in.ecr,
+            renew_at,
+        })
     }
 
     pub(super) fn auth(&self) -> RegistryAuth {
@@ -59,6 +68,8 @@ pub(super) struct LoggedIn {
     pub(super) login: Option<Login>,
     /// `None`: for as long as nobody takes it back.
     pub(super) valid_for: Option<Duration>,
+    #[cfg(feature = "ecr")]
+    pub(super) ecr: Option<ecr::Api>,
 }
 
 /// Where a registry's session is kept; locked while it is opened.
@@ -99,10 +110,15 @@ async fn log_in(registry: &Registry) -> Result<LoggedIn, RegistryError> {
     match &registry.kind {
         RegistryKind::Oci { host, username, password, .. } => {
             let login = credentials::oci(host, username.as_deref(), password.as_ref()).await?;
-            Ok(LoggedIn { login, valid_for: None })
+            Ok(LoggedIn {
+                login,
+                valid_for: None,
+                #[cfg(feature = "ecr")]
+                ecr: None,
+            })
         }
         #[cfg(feature = "ecr")]
-        RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => ecr::login(registry).await,
+        RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => ecr::log_in(registry).await,
         #[cfg(not(feature = "ecr"))]
         RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => {
             Err(RegistryError::Unsupported("Amazon ECR (feature `ecr`)"))
