@@ -29,6 +29,7 @@ mod lambda;
 mod mistakes;
 mod progress;
 mod promote;
+mod registries;
 mod remote;
 mod report_page;
 mod secrets;
