@@ -89,6 +89,23 @@ impl Registry for Registries {
         Ok(state)
     }
 
+    async fn look(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<RepositoryState, RegistryError> {
+        let session = self.sessions.get(registry).await?;
+        #[cfg(feature = "ecr")]
+        let state = match &session.ecr {
+            Some(api) => ecr::look(api, repository).await?,
+            None => RepositoryState::default(),
+        };
+        #[cfg(not(feature = "ecr"))]
+        let (state, _) = (RepositoryState::default(), session);
+        self.manifest(registry, repository, PROBE_TAG).await?;
+        Ok(state)
+    }
+
     async fn manifest(
         &self,
         registry: &plan::Registry,

@@ -28,6 +28,17 @@ pub trait Registry: Send + Sync {
         repository: &plan::Repository,
     ) -> Result<RepositoryState, RegistryError>;
 
+    /// The same without a change: what `create` would make is fine, and what `manage` would change is drift.
+    async fn look(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<RepositoryState, RegistryError> {
+        // The tag need not exist; whether the registry answers is what counts.
+        self.manifest(registry, repository, "latest").await?;
+        Ok(RepositoryState::default())
+    }
+
     /// The manifest that a tag or digest of a repository names now, `None` if there is none.
     async fn manifest(
         &self,

@@ -15,7 +15,7 @@ use crate::host::RegistryError;
 use crate::iam;
 use crate::plan::{Registry, RegistryKind};
 
-pub(super) use repository::prepare;
+pub(super) use repository::{look, prepare};
 
 /// The API of one private registry.
 pub(super) struct Api {

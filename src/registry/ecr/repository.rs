@@ -23,6 +23,20 @@ pub(in crate::registry) async fn prepare(
     }
 }
 
+/// The same without a change.
+pub(in crate::registry) async fn look(
+    api: &Api,
+    repository: &Repository,
+) -> Result<RepositoryState, RegistryError> {
+    let repository = &Repository { manage: false, ..repository.clone() };
+    let prepared = Prepared { api, repository, wanted: Settings::wanted(repository) };
+    match prepared.describe().await? {
+        Look::Found(found) => prepared.compare(&found).await,
+        Look::Missing if !repository.create => Err(prepared.missing()),
+        Look::Missing | Look::NotAllowed => Ok(RepositoryState::default()),
+    }
+}
+
 /// A repository with what it shall be.
 struct Prepared<'a> {
     api: &'a Api,

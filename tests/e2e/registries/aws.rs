@@ -25,12 +25,6 @@ pub struct Request {
     pub credential: String,
 }
 
-impl Request {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
 /// What some requests get in place of the emulator's answer.
 struct Answer {
     action: &'static str,

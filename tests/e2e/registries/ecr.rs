@@ -88,8 +88,10 @@ impl Repository {
     fn tags(&self) -> Value {
         let mut tags = ask("ListTagsForResource", &json!({ "resourceArn": self.found()["repositoryArn"] }));
         let tags = tags["tags"].take();
-        let text =
-            |tag: &Value| format!("{}={}", tag["Key"].as_str().unwrap(), tag["Value"].as_str().unwrap());
+        let text = |tag: &Value| {
+            let [name, value] = ["Key", "Value"].map(|part| tag[part].as_str().expect("a text"));
+            format!("{name}={value}")
+        };
         tags.as_array().expect("a list").iter().map(text).collect()
     }
 }
@@ -232,6 +234,31 @@ fn a_repository_that_another_deploy_has_made_meanwhile_is_compared() {
     let state = repository.prepare("create = true\n  scan_on_push = true");
     assert!(!state.created);
     assert_eq!(lines(&state), ["scan_on_push: false -> true, left"]);
+}
+
+/// The doctor finds what a run would stumble over, and changes nothing.
+#[test]
+fn the_doctor_looks_at_repositories() {
+    let repository = Repository::made(json!({}));
+    let file = |settings: &str| {
+        let text = registry(&repository.aws, "");
+        let name = &repository.name;
+        format!(
+            "cachelang 1\n{text}repository app {{ registry = main, name = {name:?} {settings} }}\n{IMAGE}"
+        )
+    };
+    let doctor = |settings: &str| Project::new(&file(settings)).cachelang(&["doctor"]).run();
+    let name = &repository.name;
+    doctor(", manage = true, scan_on_push = true")
+        .prints(&format!("{name}: reachable\n"))
+        .prints("`scan_on_push` is false there, and true in the file");
+    ask("DeleteRepository", &json!({ "repositoryName": name }));
+    doctor(", create = true").prints(&format!("{name}: reachable\n"));
+    doctor("")
+        .with_code(1)
+        .prints(&format!("there is no repository `{name}` in account 123456789012, region eu-west-1"))
+        .prints("help: create it, or write `create = true` in `repository app`");
+    assert_eq!(repository.aws.changes(), [""; 0]);
 }
 
 /// The emulator takes the policy as IAM would.
