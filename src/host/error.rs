@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::plan::BuilderKind;
+use crate::plan::{BuilderKind, Registry, RegistryKind};
 
 /// Why an engine could not build.
 #[derive(Debug, thiserror::Error)]
@@ -273,9 +273,24 @@ pub enum RegistryError {
     },
     #[error("{call} failed ({cause})")]
     Api {
-        /// The API call: `ecr:GetAuthorizationToken`.
+        /// What was asked for.
         call: String,
         cause: String,
+    },
+    #[error("{call} failed ({cause})")]
+    Aws {
+        /// The API call, which is also the IAM action: `ecr:GetAuthorizationToken`.
+        call: &'static str,
+        cause: String,
+        /// What to do about it.
+        help: String,
+    },
+    #[error("there is no repository `{name}` in {}", place(.registry))]
+    NoRepository {
+        name: String,
+        /// The item in the file.
+        item: String,
+        registry: Box<Registry>,
     },
     #[error("this build of cachelang has no support for {0}")]
     Unsupported(&'static str),
@@ -296,11 +311,12 @@ impl RegistryError {
             RegistryError::Denied { host, .. } | RegistryError::LoginNeeded { host } => {
                 Some(denied_help(host))
             }
-            RegistryError::Api { call, .. } if call.starts_with("ecr:") => Some(
-                "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of the \
-                 `registry` item"
-                    .to_owned(),
-            ),
+            RegistryError::Aws { help, .. } => Some(help.clone()),
+            RegistryError::NoRepository { item, registry, .. } => Some(format!(
+                "create it, or write `create = true` in `repository {item}`; if it is elsewhere, correct `account` and \
+                 `region` of `registry {}`",
+                registry.name
+            )),
             RegistryError::Credentials { .. }
             | RegistryError::Certificates { .. }
             | RegistryError::NoImage { .. }
@@ -310,7 +326,18 @@ impl RegistryError {
     }
 }
 
+/// Where a registry of Amazon ECR is.
+fn place(registry: &Registry) -> String {
+    match &registry.kind {
+        RegistryKind::Ecr { account, region, .. } => format!("account {account}, region {region}"),
+        RegistryKind::EcrPublic { .. } | RegistryKind::Oci { .. } => registry.host(),
+    }
+}
+
 fn denied_help(host: &str) -> String {
+    if host.contains(".dkr.ecr.") {
+        return "`cachelang iam` prints the policy that these credentials need".to_owned();
+    }
     format!("log in with `docker login {host}`, or give `username` and `password` in the `registry` item")
 }
 

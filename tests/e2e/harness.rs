@@ -154,6 +154,13 @@ impl Project {
         self.prepare(command)
     }
 
+    /// `cachelang ARGUMENT…` in this folder.
+    pub fn cachelang(&self, arguments: &[&str]) -> Cachelang {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        self.prepare(command)
+    }
+
     fn prepare(&self, mut command: Command) -> Cachelang {
         command
             .current_dir(self.folder.path())
