@@ -33,6 +33,7 @@ pub enum BuildError {
     },
     #[error("the engine has no space left on its disk ({0})")]
     DiskFull(String),
+    /// A folder of this machine cannot be sent to the engine.
     #[error("{0}")]
     Context(String),
     /// The engine does not know a setting, or has no way to do what it asks for.
@@ -65,9 +66,10 @@ impl BuildError {
             BuildError::Unreachable { .. }
             | BuildError::ConnectionLost { .. }
             | BuildError::Step { .. }
+            // Files come and go.
+            | BuildError::Context(_)
             | BuildError::Engine(_) => true,
             BuildError::DiskFull(_)
-            | BuildError::Context(_)
             | BuildError::Unsupported { .. }
             | BuildError::NoCacheService
             | BuildError::Agent { .. }
@@ -90,6 +92,14 @@ impl BuildError {
                 unreachable_help(*kind, address, cause, builder.as_deref())
             }
             BuildError::DiskFull(_) => DISK.to_owned(),
+            BuildError::Context(why) if why.contains("failed to") => {
+                "leave out what no step needs: write it into `.dockerignore`".to_owned()
+            }
+            // What BuildKit says where it found no such program when it started: seen with Docker 28.5.
+            BuildError::Step { cause, .. } if cause.contains("unknown scheme git") => {
+                "the engine fetches repositories with the program `git`: install it on the engine's machine"
+                    .to_owned()
+            }
             BuildError::Step { cause, output, .. }
                 if cause.contains("no space left")
                     || output.iter().any(|line| line.contains("No space left")) =>
@@ -353,4 +363,20 @@ pub enum CommandError {
     Signal { signal: i32 },
     #[error("{0}")]
     Output(std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildError;
+
+    #[test]
+    fn an_engine_without_git_is_told_from_other_failures() {
+        let failed = |cause: &str| {
+            let (step, cause) = ("[internal] load git source https://x/y.git".into(), cause.into());
+            BuildError::Step { step, cause, output: Vec::new(), place: None }.help()
+        };
+        let help = failed("unknown scheme git: not found").expect("it is known what to do");
+        assert!(help.contains("install it on the engine's machine"), "{help}");
+        assert_eq!(failed("repository does not contain ref main"), None);
+    }
 }
