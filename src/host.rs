@@ -25,8 +25,8 @@ pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interv
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
 pub use registry::{
-    Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
-    RepositoryState, TagRules,
+    Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
+    Registry, RepositoryState, TagRules,
 };
 
 /// The parts of the world that a run uses.

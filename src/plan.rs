@@ -39,8 +39,11 @@ use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
 use crate::source::SourceMap;
 
+pub use cache_tag::stage_tag;
 pub use functions::duration_text;
-pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
+pub use image::{
+    Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, SideStage,
+};
 pub use params::{inputs, unknown_params};
 pub(crate) use rules::matches_pattern;
 pub use steps::{Command, EnvValue, Program, ScriptPiece, Stage, Step, Text, TextPiece, Wave, WaveBody};

@@ -19,6 +19,8 @@ pub(crate) struct Uses<'a> {
     pub(crate) stages: Vec<usize>,
     /// Those of them whose layers the result does not have: what it copies or mounts from.
     pub(crate) beside: Vec<usize>,
+    /// For each of these, the stages that it is based on, whose layers it has.
+    pub(crate) below: HashMap<usize, HashSet<usize>>,
     /// References to images outside of the file, with values for their variables. Those that cannot be known are not
     /// here; an image that is used twice is here twice.
     pub(crate) bases: Vec<Base>,
@@ -72,6 +74,9 @@ impl Dockerfile {
             uses.stages.push(index);
             if !layers.contains(&index) {
                 uses.beside.push(index);
+                let mut below = names.layers(index);
+                below.remove(&index);
+                uses.below.insert(index, below);
             }
             let base = names.bases.get(index).unwrap_or(&Source::Unknown);
             uses.has_unknown_base |= matches!(base, Source::Unknown);

@@ -34,6 +34,22 @@ pub struct Image {
     /// In push order: unique tags first, moving tags last.
     pub tags: Vec<PushTag>,
     pub cache: Cache,
+    /// The stages whose layers the image does not have although its build uses them; empty if the Dockerfile is not
+    /// known before the build.
+    #[serde(skip)]
+    pub stages: Vec<SideStage>,
+}
+
+/// A stage that an image copies or mounts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SideStage {
+    /// As the names of its steps have it: its name in lower case or, without one, `stage-0`.
+    pub label: String,
+    /// Only a stage with a name can be the target of a build.
+    pub has_name: bool,
+    /// The labels of the stages that it is based on, whose layers it has.
+    pub below: Vec<String>,
 }
 
 /// What an image is built from, and how.

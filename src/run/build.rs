@@ -71,7 +71,8 @@ impl Prepared<'_> {
     }
 
     /// Builds one image, again if that fails for a reason that may pass and the image has `retries`.
-    async fn build_one(&self, id: ImageId, request: BuildRequest) -> Ended {
+    async fn build_one(&self, id: ImageId, mut request: BuildRequest) -> Ended {
+        request.cache_from = self.readable_caches(id).await;
         let image = self.plan.image(id);
         let attempts = image.retries + 1;
         let mut attempt = 1;
@@ -113,7 +114,7 @@ impl Prepared<'_> {
         Ended { id, result, elapsed }
     }
 
-    fn build_request(&self, id: ImageId, report: &Report) -> Result<BuildRequest, RunError> {
+    pub(super) fn build_request(&self, id: ImageId, report: &Report) -> Result<BuildRequest, RunError> {
         let image = self.plan.image(id);
         let cache = self.cache(id);
         let repositories = image.tags.iter().filter(|_| self.is_sent(id)).map(|tag| tag.tag.repository);
@@ -122,7 +123,9 @@ impl Prepared<'_> {
             build: image.build.clone(),
             images: self.stand_ins(image, report)?,
             references: self
-                .tags(id)
+                .plan
+                .image(id)
+                .tags
                 .iter()
                 .map(|pushed| self.plan.reference(&pushed.tag))
                 .chain(self.own_name(id))

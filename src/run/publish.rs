@@ -18,11 +18,11 @@ const PUSH_ATTEMPTS: usize = 4;
 const PUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tag that was pushed and read back.
-struct PublishedTag {
+pub(super) struct PublishedTag {
     reference: String,
-    digest: String,
-    bytes: u64,
-    elapsed: Duration,
+    pub(super) digest: String,
+    pub(super) bytes: u64,
+    pub(super) elapsed: Duration,
 }
 
 impl Prepared<'_> {
@@ -50,9 +50,12 @@ impl Prepared<'_> {
                 errors.extend(error);
             }
             if !errors.is_empty() {
+                // What was sent is of use to the next run.
+                self.write_caches(&images, report).await;
                 return errors;
             }
         }
+        self.write_caches(&images, report).await;
         Vec::new()
     }
 
@@ -65,7 +68,7 @@ impl Prepared<'_> {
         moving: bool,
     ) -> (Vec<PublishedTag>, Option<RunError>) {
         let mut published = Vec::new();
-        for pushed in self.tags(id).iter().filter(|pushed| pushed.moving == moving) {
+        for pushed in self.plan.image(id).tags.iter().filter(|pushed| pushed.moving == moving) {
             if let Some(manifest) = existing.get(&pushed.tag) {
                 published.push(self.keep(id, &pushed.tag, manifest));
                 continue;
@@ -89,7 +92,12 @@ impl Prepared<'_> {
         PublishedTag { reference, digest, bytes: 0, elapsed: Duration::ZERO }
     }
 
-    async fn push_one(&self, image: &Image, built: &Built, tag: &Tag) -> Result<PublishedTag, RunError> {
+    pub(super) async fn push_one(
+        &self,
+        image: &Image,
+        built: &Built,
+        tag: &Tag,
+    ) -> Result<PublishedTag, RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
         let observer = &self.host.observer;
         observer.observe(&Event::PushStarted { image: name(), reference: reference() });

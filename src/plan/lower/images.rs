@@ -73,6 +73,7 @@ impl<'a> Lowering<'a> {
             build,
             tags,
             cache,
+            stages: Vec::new(),
         }
     }
 
