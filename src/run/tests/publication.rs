@@ -41,13 +41,11 @@ async fn promotions_copy_where_the_image_is_not_and_move_tags_last() {
             engine
             prepare main app
             prepare other prod
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             push r.io/app:api-c1
             push r.io/app:cron-c1
-            push r.io/app:cache-api
             push r.io/app:api-latest
-            push r.io/app:cache-cron
             push r.io/app:cron-latest
             copy app@sha256:api prod
             tag prod:v-c1 sha256:api
@@ -65,19 +63,17 @@ async fn a_failed_copy_moves_no_tag() {
         IMMUTABLE,
         script,
         expect![[r#"
-        engine
-        prepare main app
-        prepare other prod
-        build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-        build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
-        push r.io/app:api-c1
-        push r.io/app:cron-c1
-        push r.io/app:cache-api
-        push r.io/app:api-latest
-        push r.io/app:cache-cron
-        push r.io/app:cron-latest
-        copy app@sha256:api prod
-        failed: image `api` was not promoted to `o.io/prod`: copying failed (no)"#]],
+            engine
+            prepare main app
+            prepare other prod
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
+            push r.io/app:api-c1
+            push r.io/app:cron-c1
+            push r.io/app:api-latest
+            push r.io/app:cron-latest
+            copy app@sha256:api prod
+            failed: image `api` was not promoted to `o.io/prod`: copying failed (no)"#]],
     )
     .await;
 }
