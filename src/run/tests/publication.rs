@@ -63,17 +63,17 @@ async fn a_failed_copy_moves_no_tag() {
         IMMUTABLE,
         script,
         expect![[r#"
-            engine
-            prepare main app
-            prepare other prod
-            build r.io/app:api-c1 r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cron-latest
-            push r.io/app:api-c1
-            push r.io/app:cron-c1
-            push r.io/app:api-latest
-            push r.io/app:cron-latest
-            copy app@sha256:api prod
-            failed: image `api` was not promoted to `o.io/prod`: copying failed (no)"#]],
+        engine
+        prepare main app
+        prepare other prod
+        build r.io/app:api-c1 r.io/app:api-latest
+        build r.io/app:cron-c1 r.io/app:cron-latest
+        push r.io/app:api-c1
+        push r.io/app:cron-c1
+        push r.io/app:api-latest
+        push r.io/app:cron-latest
+        copy app@sha256:api prod
+        failed: image `api` was not promoted to `o.io/prod`: copying failed (no)"#]],
     )
     .await;
 }
@@ -88,13 +88,11 @@ async fn a_promotion_that_fails_to_tag_moves_no_tag() {
         engine
         prepare main app
         prepare other prod
-        build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-        build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+        build r.io/app:api-c1 r.io/app:api-latest
+        build r.io/app:cron-c1 r.io/app:cron-latest
         push r.io/app:api-c1
         push r.io/app:cron-c1
-        push r.io/app:cache-api
         push r.io/app:api-latest
-        push r.io/app:cache-cron
         push r.io/app:cron-latest
         copy app@sha256:api prod
         tag prod:v-c1 sha256:api
@@ -109,8 +107,8 @@ async fn a_fixed_tag_of_another_image_lets_nothing_of_the_step_be_pushed() {
         engine
         prepare main app
         prepare other prod
-        build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-        build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+        build r.io/app:api-c1 r.io/app:api-latest
+        build r.io/app:cron-c1 r.io/app:cron-latest
         failed: image `cron` cannot be tagged `r.io/app:cron-c1`: that is another image, sha256:someone-else, and its repository is immutable"#]]).await;
 }
 
@@ -123,12 +121,10 @@ async fn a_fixed_tag_of_the_same_image_is_not_pushed_again() {
             engine
             prepare main app
             prepare other prod
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             push r.io/app:cron-c1
-            push r.io/app:cache-api
             push r.io/app:api-latest
-            push r.io/app:cache-cron
             push r.io/app:cron-latest
             copy app@sha256:api prod
             tag prod:v-c1 sha256:api
