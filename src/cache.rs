@@ -5,6 +5,7 @@ pub mod exported;
 pub mod image;
 pub mod keep;
 pub mod merge;
+pub mod proof;
 pub mod records;
 mod services;
 pub mod tag;

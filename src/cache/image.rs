@@ -136,11 +136,28 @@ impl CacheImage {
     /// # Errors
     /// [`BadImage`] if it is no image, has no record, or has parts that do not fit together.
     pub fn parse(manifest: &[u8], config: &[u8]) -> Result<Self, BadImage> {
+        Self::read(manifest, config, false)
+    }
+
+    /// The same for an image that may have no record at all.
+    ///
+    /// # Errors
+    /// As [`CacheImage::parse`], but for [`BadImage::NoRecords`].
+    pub fn parse_without_records(manifest: &[u8], config: &[u8]) -> Result<Self, BadImage> {
+        Self::read(manifest, config, true)
+    }
+
+    fn read(manifest: &[u8], config: &[u8], is_plain: bool) -> Result<Self, BadImage> {
         let malformed = |error: serde_json::Error| BadImage::Malformed(error.to_string());
         let listed: Manifest = serde_json::from_slice(manifest).map_err(malformed)?;
         let value: Value = serde_json::from_slice(config).map_err(malformed)?;
         let parsed = Config::deserialize(&value).map_err(malformed)?;
-        let records = value.get(RECORDS).and_then(Value::as_str).ok_or(BadImage::NoRecords)?;
+        let records = match value.get(RECORDS).and_then(Value::as_str) {
+            Some(records) => records,
+            // `[]` in base64.
+            None if is_plain => "W10=",
+            None => return Err(BadImage::NoRecords),
+        };
         let (layers, diff_ids) = (listed.layers, parsed.rootfs.diff_ids.unwrap_or_default());
         let history = parsed.history.unwrap_or_default().into_iter().filter(|entry| !entry.empty_layer);
         let mut instructions: Vec<_> = history.map(|entry| entry.created_by).collect();

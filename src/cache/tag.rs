@@ -78,7 +78,7 @@ impl CacheTag<'_> {
             Ok(Listed { config: Some(config), .. }) if config.media_type == exported::CONFIG => {
                 self.read_exported(&config, &mut contents).await?;
             }
-            Ok(_) => self.read_image(&found.bytes).await?.add_to(&mut contents),
+            Ok(_) => self.read_image(&found.bytes, CacheImage::parse).await?.add_to(&mut contents),
         }
         Ok(Some(contents))
     }
@@ -91,7 +91,7 @@ impl CacheTag<'_> {
             let digest = entry.digest.clone();
             async move {
                 match self.registry.document(&self.at, &digest).await? {
-                    Some(found) => self.read_image(&found.bytes).await,
+                    Some(found) => self.read_image(&found.bytes, CacheImage::parse).await,
                     None => Ok(Read::Bad(BadImage::Malformed(format!("{digest} is not in the repository")))),
                 }
             }
@@ -111,7 +111,7 @@ impl CacheTag<'_> {
         Ok(())
     }
 
-    async fn read_image(&self, manifest: &[u8]) -> Result<Read, RegistryError> {
+    async fn read_image(&self, manifest: &[u8], parse: Parse) -> Result<Read, RegistryError> {
         let config = match serde_json::from_slice::<Listed>(manifest) {
             Ok(Listed { config: Some(config), .. }) => config,
             Ok(_) => return Ok(Read::Bad(BadImage::Malformed("it has no config".to_owned()))),
@@ -123,10 +123,10 @@ impl CacheTag<'_> {
             Err(RegistryError::Api { cause, .. }) => return Ok(Read::Bad(BadImage::Malformed(cause))),
             Err(error) => return Err(error),
         };
-        Ok(CacheImage::parse(manifest, &config).map_or_else(Read::Bad, Read::Image))
+        Ok(parse(manifest, &config).map_or_else(Read::Bad, Read::Image))
     }
 
-    /// An image of the repository with its record.
+    /// An image of the repository, with its record if it has one.
     ///
     /// # Errors
     /// When the registry cannot be asked.
@@ -134,7 +134,7 @@ impl CacheTag<'_> {
         let Some(found) = self.registry.document(&self.at, digest).await? else {
             return Ok(Err(BadImage::Malformed("it is not in the repository".to_owned())));
         };
-        Ok(match self.read_image(&found.bytes).await? {
+        Ok(match self.read_image(&found.bytes, CacheImage::parse_without_records).await? {
             Read::Image(image) => Ok(image),
             Read::Bad(bad) => Err(bad),
         })
@@ -189,6 +189,8 @@ impl CacheTag<'_> {
         Ok(Contents { digest: top.digest, images, exported: None, bad: Vec::new() })
     }
 }
+
+type Parse = fn(&[u8], &[u8]) -> Result<CacheImage, BadImage>;
 
 /// What was found in the place of an image.
 enum Read {

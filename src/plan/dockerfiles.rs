@@ -17,7 +17,7 @@ use super::families::Family;
 use super::graph::Needs;
 use super::lower::Lowering;
 use super::trace::Trace;
-use super::{Cache, CacheTarget, Image, ImageId, Plan, SideStage};
+use super::{Cache, CacheTarget, Image, ImageId, Plan, SideStage, Stages};
 use crate::check::program::{Attributes, Expr, Image as Item};
 use crate::diag::{Diagnostic, Severity, similar};
 use crate::dockerfile::{Dockerfile, Uses, is_predefined_arg};
@@ -50,21 +50,21 @@ impl One<'_, '_> {
         words::file_of(self.image)
     }
 
-    /// The stages whose layers the image does not have.
-    fn side_stages(&self) -> Vec<SideStage> {
-        let (Some(text), Some(uses)) = (self.text, &self.uses) else { return Vec::new() };
+    /// The stages that a build of the image uses.
+    fn stages(&self) -> Stages {
+        let (Some(text), Some(uses)) = (self.text, &self.uses) else { return Stages::default() };
         let name = |index: usize| text.dockerfile.stages.get(index).and_then(|stage| stage.name.as_ref());
         // As BuildKit names the steps (buildkit, frontend/dockerfile/dockerfile2llb/convert.go).
         let label = |index| name(index).map_or(format!("stage-{index}"), |name| name.value.to_lowercase());
-        let stage = |index: &usize| {
-            let below = uses.below.get(index).into_iter().flatten();
-            SideStage {
-                label: label(*index),
-                has_name: name(*index).is_some(),
-                below: below.map(|below| label(*below)).collect(),
-            }
+        let below = |index: &usize| uses.below.get(index).into_iter().flatten().map(|below| label(*below));
+        let beside = |index: &usize| SideStage {
+            label: label(*index),
+            has_name: name(*index).is_some(),
+            below: below(index).collect(),
         };
-        uses.beside.iter().map(stage).collect()
+        let target = text.dockerfile.target(self.image.build.target.as_deref());
+        let own = target.into_iter().flat_map(|target| below(&target).chain([label(target)]));
+        Stages { own: own.collect(), beside: uses.beside.iter().map(beside).collect() }
     }
 }
 
@@ -124,7 +124,7 @@ impl<'a> Lowering<'a> {
         for circle in self.check_circles(plan, trace, &needs) {
             reports.report(words::cyclic_images(&circle));
         }
-        let stages: Vec<_> = images.iter().map(One::side_stages).collect();
+        let stages: Vec<_> = images.iter().map(One::stages).collect();
         for ((image, needs), stages) in plan.images.iter_mut().zip(&needs).zip(stages) {
             image.stages = stages;
             let mut seen = HashSet::new();

@@ -69,7 +69,7 @@ impl Prepared<'_> {
         let (Some(_), Some(digest)) = (pushed, report.image(id).digest.clone()) else { return (0, id) };
         let (mut images, mut bytes) = (vec![PushedStage { digest, note: Note::default() }], 0);
         if target.mode == CacheMode::Max {
-            for stage in executed_stages(&image.stages, built) {
+            for stage in executed_stages(&image.stages.beside, built) {
                 match self.push_stage(id, stage, target, report).await {
                     Ok((stage, sent)) => {
                         images.push(stage);

@@ -15,7 +15,7 @@ use crate::plan::families::key_text;
 use crate::plan::rules::is_platform;
 use crate::plan::trace::{Base, ImageTrace};
 use crate::plan::{
-    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag,
+    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushStages, Tag, Secret, Tag,
     errors,
 };
 use crate::source::Span;
@@ -73,7 +73,7 @@ impl<'a> Lowering<'a> {
             build,
             tags,
             cache,
-            stages: Vec::new(),
+            stages: Stages::default(),
         }
     }
 
