@@ -78,9 +78,8 @@ pub fn prove(
     for stage in &stages.beside {
         let of_stage = |step: &BuiltStep| step.stage == stage.label || stage.below.contains(&step.stage);
         let positions = positions(steps, of_stage);
-        let is_of_stage = |one: &&CacheImage| {
-            one.note.as_ref().and_then(|note| note.stage.as_ref()) == Some(&stage.label)
-        };
+        let is_of_stage =
+            |one: &&CacheImage| one.note.as_ref().and_then(|note| note.stage.as_ref()) == Some(&stage.label);
         for image in contents.images.iter().filter(is_of_stage) {
             kept.prove_chain(&positions, steps, image, &mut found);
         }
@@ -128,7 +127,7 @@ impl Kept<'_> {
         found: &mut [Option<Option<Missing>>],
     ) {
         let Some(first) = layered.layers.len().checked_sub(positions.len()) else { return };
-        let words = |index: &usize| steps.get(*index).and_then(|step| instruction(&step.name));
+        let words = |index: &usize| steps.get(*index).and_then(|step| step.instruction().split(' ').next());
         let made_by = layered.instructions.iter().skip(first).map(|text| text.split(' ').next());
         if !positions.iter().map(words).eq(made_by) {
             return;
@@ -164,21 +163,18 @@ impl Kept<'_> {
 
     /// Whether a record of an image has these layers, under a key that the built image has too.
     fn has_result(&self, image: &CacheImage, wanted: &[String]) -> bool {
-        let known: HashSet<usize> = twins(&self.image.records, &image.records).into_iter().flatten().collect();
+        let known: HashSet<usize> =
+            twins(&self.image.records, &image.records).into_iter().flatten().collect();
         let has_layers = |layers: &mut dyn Iterator<Item = usize>| {
             layers.map(|layer| image.diff_ids.get(layer)).eq(wanted.iter().map(Some))
         };
-        image.records.all().iter().enumerate().filter(|(index, _)| known.contains(index)).any(|(_, record)| {
-            record.layers.iter().any(|result| has_layers(&mut (0..=result.layer)))
-                || record.chains.iter().any(|chain| has_layers(&mut chain.layers.iter().copied()))
-        })
+        image.records.all().iter().enumerate().filter(|(index, _)| known.contains(index)).any(
+            |(_, record)| {
+                record.layers.iter().any(|result| has_layers(&mut (0..=result.layer)))
+                    || record.chains.iter().any(|chain| has_layers(&mut chain.layers.iter().copied()))
+            },
+        )
     }
-}
-
-/// `RUN` of `[builder 2/4] RUN make`.
-fn instruction(name: &str) -> Option<&str> {
-    let text = name.split_once("] ").map_or(name, |(_, text)| text);
-    text.split(' ').next()
 }
 
 #[cfg(test)]

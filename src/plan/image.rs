@@ -157,7 +157,7 @@ pub enum Cache {
 
 impl Cache {
     /// The tags that a build may write it to.
-    pub(super) fn written(&self) -> Vec<&Tag> {
+    pub(crate) fn written(&self) -> Vec<&Tag> {
         match self {
             Self::Automatic(tag) => vec![tag],
             Self::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),

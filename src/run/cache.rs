@@ -1,14 +1,21 @@
 //! Caches in registries: what a build may read, and what is written after a push by engines that cannot do it.
 
-use futures_util::future::join_all;
+use std::collections::HashSet;
 
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::RunError;
 use super::prepare::Prepared;
-use super::{Report, RunError};
 use crate::cache::image::{CacheImage, Note};
+use crate::cache::proof::{CacheProof, prove};
 use crate::cache::tag::{CacheTag, Contents};
 use crate::cache::{CacheExport, CacheImageTarget, CacheImport};
 use crate::host::{BuildProgress, BuildRequest, Built, Event, Location, RegistryError};
-use crate::plan::{CacheMode, ImageId, RepositoryId, SideStage, Tag, stage_tag};
+use crate::plan::{CacheMode, Image, ImageId, RepositoryId, SideStage, Tag, matches_pattern, stage_tag};
+
+/// How many layers are looked for at the same time.
+const LOOKUPS: usize = 8;
 
 /// A stage that was built and pushed for its cache.
 struct PushedStage {
@@ -43,38 +50,82 @@ impl Prepared<'_> {
         None
     }
 
-    /// Puts the images, as far as they were pushed, under the tags of their caches. That this fails is no failure of the
-    /// run: everything is pushed, and only the next build takes longer.
-    pub(super) async fn write_caches(&self, images: &[(ImageId, Built)], report: &mut Report) {
-        let writes = images.iter().flat_map(|(id, built)| {
-            let targets = self.cache(*id).images.iter();
-            let written: &Report = report;
-            targets.map(move |target| self.write_cache(*id, built, target, written))
-        });
-        for (bytes, id) in join_all(writes).await {
-            report.image_mut(id).bytes_pushed += bytes;
-        }
-    }
-
-    async fn write_cache(
+    /// Whether a step was executed that has to come from the cache. An image that has no cache yet is let through.
+    pub(super) fn check_required(
         &self,
         id: ImageId,
         built: &Built,
-        target: &CacheImageTarget,
-        report: &Report,
-    ) -> (u64, ImageId) {
+        caches: &[CacheImport],
+    ) -> Result<(), RunError> {
+        let is_required = |instruction: &str| {
+            self.host.required.iter().any(|pattern| matches_pattern(pattern, instruction))
+        };
+        let executed = built.steps.iter().filter(|step| !step.cached && is_required(step.instruction()));
+        let steps: Vec<_> = executed.map(|step| format!("`{}`", step.instruction())).collect();
+        if steps.is_empty() || caches.is_empty() {
+            return Ok(());
+        }
+        Err(RunError::NotCached { image: self.plan.image(id).name.clone(), steps })
+    }
+
+    /// Puts the images, as far as they were pushed, under the tags of their caches, and looks at what the next machine
+    /// will find. That this fails is no failure of the run: everything is pushed, and only the next build takes longer.
+    pub(super) async fn settle_caches(&self, images: &[(ImageId, Built)]) {
+        join_all(images.iter().map(|(id, built)| self.settle_cache(*id, built))).await;
+    }
+
+    async fn settle_cache(&self, id: ImageId, built: &Built) {
+        let image = self.plan.image(id);
+        let digest = self.ledger.of_image(id, |image| image.digest.clone());
+        let (Some(digest), Some(first)) = (digest, image.tags.first()) else { return };
+        for target in &self.cache(id).images {
+            self.write_cache(id, built, &digest, target).await;
+        }
+        let Some(tag) = image.cache.written().first().copied() else { return };
+        match self.prove(image, built, (&digest, &first.tag), tag).await {
+            Ok(None) => {}
+            Ok(Some(proof)) => {
+                let event = Event::CacheProven { image: image.name.clone(), proof: proof.clone() };
+                self.host.observer.observe(&event);
+                self.ledger.change_image(id, |image| image.cache = Some(proof));
+            }
+            Err(error) => {
+                self.warn(id, format!("the cache {} cannot be read back: {error}", self.plan.reference(tag)));
+            }
+        }
+    }
+
+    /// Reads the cache of a pushed image from its registry. `None` for an image of several platforms.
+    async fn prove(
+        &self,
+        image: &Image,
+        built: &Built,
+        (digest, pushed): (&str, &Tag),
+        tag: &Tag,
+    ) -> Result<Option<CacheProof>, RegistryError> {
+        let Ok(found) = self.cache_tag(pushed).image(digest).await? else { return Ok(None) };
+        let at = self.cache_tag(tag);
+        let contents = at.read().await?;
+        let stages = contents.iter().flat_map(|contents| &contents.images);
+        let layers = stages.chain([&found]).flat_map(|image| &image.layers);
+        let blobs: HashSet<_> = layers.map(|layer| layer.digest.clone()).collect();
+        let lookups = blobs.into_iter().map(|blob| async {
+            let is_there = at.registry.has_blob(&at.at, &blob).await?;
+            Ok::<_, RegistryError>((!is_there).then_some(blob))
+        });
+        let absent: Vec<_> = stream::iter(lookups).buffer_unordered(LOOKUPS).try_collect().await?;
+        let absent = absent.into_iter().flatten().collect();
+        let steps = prove(&built.steps, &image.stages, &found, contents.as_ref(), &absent);
+        Ok(Some(CacheProof::new(self.plan.reference(tag), steps)))
+    }
+
+    async fn write_cache(&self, id: ImageId, built: &Built, digest: &str, target: &CacheImageTarget) {
         let (image, reference) = (self.plan.image(id), self.plan.reference(&target.tag));
-        let repository = format!("{}:", self.plan.repository_reference(target.tag.repository));
-        let pushed = report.image(id).pushed.iter().find(|pushed| pushed.starts_with(&repository));
-        let (Some(_), Some(digest)) = (pushed, report.image(id).digest.clone()) else { return (0, id) };
-        let (mut images, mut bytes) = (vec![PushedStage { digest, note: Note::default() }], 0);
+        let mut images = vec![PushedStage { digest: digest.to_owned(), note: Note::default() }];
         if target.mode == CacheMode::Max {
             for stage in executed_stages(&image.stages.beside, built) {
-                match self.push_stage(id, stage, target, report).await {
-                    Ok((stage, sent)) => {
-                        images.push(stage);
-                        bytes += sent;
-                    }
+                match self.push_stage(id, stage, target).await {
+                    Ok(stage) => images.push(stage),
                     Err(why) => self.warn(id, format!("the stage `{}` is not cached: {why}", stage.label)),
                 }
             }
@@ -84,7 +135,6 @@ impl Prepared<'_> {
             Ok(Some(_)) => {}
             Err(error) => self.warn(id, format!("the cache {reference} is not written: {error}")),
         }
-        (bytes, id)
     }
 
     /// `None`: the engine has recorded nothing.
@@ -115,8 +165,7 @@ impl Prepared<'_> {
         id: ImageId,
         stage: &SideStage,
         target: &CacheImageTarget,
-        report: &Report,
-    ) -> Result<(PushedStage, u64), String> {
+    ) -> Result<PushedStage, String> {
         let tag = Tag { repository: target.tag.repository, tag: stage_tag(&target.tag.tag, &stage.label) };
         if !stage.has_name {
             return Err("it has no name; write `FROM … AS name`".to_owned());
@@ -129,14 +178,17 @@ impl Prepared<'_> {
         }
         let said = |error: RunError| error.to_string();
         let image = self.plan.image(id);
-        let request = self.build_request(id, report).map_err(said)?;
+        let request = self.build_request(id).map_err(said)?;
         let request = stage_request(request, stage, self.plan.reference(&tag));
         let built = self.builder(image).build(&request, &|_| {}).await.map_err(|error| error.to_string())?;
         let pushed = self.push_one(image, &built, &tag).await;
         self.builder(image).forget(&self.plan.reference(&tag)).await;
         let pushed = pushed.map_err(said)?;
-        let note = Note { stage: Some(stage.label.clone()) };
-        Ok((PushedStage { digest: pushed.digest, note }, pushed.bytes))
+        self.ledger.change_image(id, |image| {
+            image.push_time += pushed.elapsed;
+            image.bytes_pushed += pushed.bytes;
+        });
+        Ok(PushedStage { digest: pushed.digest, note: Note { stage: Some(stage.label.clone()) } })
     }
 
     fn cache_tag(&self, tag: &Tag) -> CacheTag<'_> {

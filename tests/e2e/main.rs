@@ -30,6 +30,7 @@ mod mistakes;
 mod progress;
 mod promote;
 mod remote;
+mod report_page;
 mod secrets;
 mod ssh;
 mod sshd;
