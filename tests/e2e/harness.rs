@@ -3,6 +3,7 @@
 pub mod certificates;
 pub mod docker;
 pub mod http;
+pub mod image;
 pub mod processes;
 pub mod proxy;
 pub mod registry;

@@ -16,6 +16,7 @@ mod builders;
 mod cancel;
 mod context;
 mod credentials;
+mod deploys;
 mod disk;
 mod doctor;
 mod ecr;
