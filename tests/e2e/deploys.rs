@@ -89,7 +89,8 @@ impl<'a> Series<'a> {
         let commit = format!("commit-{}", self.deploys);
         let source = format!("VERSION = '{commit} of {}'\n", self.project.repository);
         self.project.file("src/app.py", &source);
-        let run = (self.command)(&self.project, &commit).env("DOCKER_HOST", engine.address()).run().succeeded();
+        let run =
+            (self.command)(&self.project, &commit).env("DOCKER_HOST", engine.address()).run().succeeded();
         let image = self.images.image(&self.project.repository, &commit);
         assert_eq!(image.text(self.source), source, "the image has the source of {commit}");
         let (executed, cached) = steps(&run);
@@ -116,7 +117,9 @@ impl<'a> Series<'a> {
 fn steps(run: &Ended) -> (Vec<String>, Vec<String>) {
     let (mut executed, mut cached) = (Vec::new(), Vec::new());
     for line in run.stderr.lines() {
-        let Some((_, step)) = line.split_once(": [").and_then(|(_, step)| step.split_once("] ")) else { continue };
+        let Some((_, step)) = line.split_once(": [").and_then(|(_, step)| step.split_once("] ")) else {
+            continue;
+        };
         if let Some((step, _)) = step.rsplit_once(" done in ") {
             executed.push(step.to_owned());
         } else if let Some(step) = step.strip_suffix(" cached") {

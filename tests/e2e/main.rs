@@ -30,6 +30,7 @@ mod lambda;
 mod mistakes;
 mod progress;
 mod promote;
+mod random;
 mod remote;
 mod secrets;
 mod ssh;

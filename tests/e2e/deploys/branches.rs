@@ -19,7 +19,10 @@ fn two_branches_in_turn_keep_each_others_cache() {
         series.project.file("requirements.txt", requirements);
         let deployed = series.deploy();
         assert_eq!(deployed.image.text("app/installed"), installed);
-        stamps.push((deployed.image.text("tool/stamp").to_owned(), deployed.image.text("app/stamp").to_owned()));
+        stamps.push((
+            deployed.image.text("tool/stamp").to_owned(),
+            deployed.image.text("app/stamp").to_owned(),
+        ));
         if number > 0 {
             series.assert_cached(&deployed, &["COPY tool.conf", "RUN cat"]);
         }

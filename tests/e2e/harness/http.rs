@@ -55,7 +55,8 @@ fn exchange(
     stream.write_all(request.as_bytes()).expect("the request can be sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the answer can be read");
-    let end = answer.windows(4).position(|found| found == b"\r\n\r\n").expect("the answer has a head and a body");
+    let end =
+        answer.windows(4).position(|found| found == b"\r\n\r\n").expect("the answer has a head and a body");
     let bytes = answer.split_off(end + 4);
     let head = String::from_utf8_lossy(&answer);
     let (first, headers) = head.trim_end().split_once("\r\n").unwrap_or((head.trim_end(), ""));

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::{self, Display, Formatter};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -24,6 +25,13 @@ pub struct File {
     pub owner: (u64, u64),
     /// The text of a file, its hash if it is long, or where a symbolic link leads.
     pub content: String,
+}
+
+impl Display for File {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { kind, mode, owner: (user, group), content } = self;
+        write!(f, "{kind:?} {mode:o} {user}:{group} {content:?}")
+    }
 }
 
 /// By their paths, without the root folder.
