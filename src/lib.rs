@@ -43,6 +43,7 @@ pub mod host;
 pub mod include;
 pub mod load;
 pub mod plan;
+pub mod record;
 pub mod registry;
 pub mod run;
 mod shell;

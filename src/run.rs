@@ -3,7 +3,9 @@
 mod build;
 mod command;
 mod error;
+mod ledger;
 pub(crate) mod needs;
+mod order;
 mod preflight;
 mod prepare;
 mod promote;
@@ -19,43 +21,45 @@ use crate::plan::{Plan, Step, Wave};
 pub use error::RunError;
 pub use report::{ImageReport, Outcome, Report, WaveReport, WaveState};
 
+use ledger::{Done, Failed, Ledger};
 use prepare::Prepared;
 
 /// Runs every wave of a plan in order. What is running when `cancelled` fires is stopped, in the engine too.
 ///
 /// The report always says how far the run came; errors are in its [`Outcome`].
 pub async fn run(plan: &Plan, host: &Host, cancelled: &CancellationToken) -> Report {
-    let mut report = Report::new(plan);
-    report.outcome = tokio::select! {
-        () = cancelled.cancelled() => Outcome::Cancelled,
-        prepared = prepare(plan, host) => match prepared {
-            Err(error) => Outcome::Failed(vec![error]),
+    let ledger = Ledger::new(plan);
+    let is_cancelled = tokio::select! {
+        () = cancelled.cancelled() => true,
+        prepared = prepare(plan, host, &ledger) => match prepared {
+            Err(Failed) => false,
             Ok(prepared) => {
-                let outcome = tokio::select! {
-                    () = cancelled.cancelled() => Outcome::Cancelled,
-                    outcome = waves(&prepared, &mut report) => outcome,
+                let is_cancelled = tokio::select! {
+                    () = cancelled.cancelled() => true,
+                    _ = waves(&prepared) => false,
                 };
                 prepared.forget_own_names().await;
-                outcome
+                is_cancelled
             }
         },
     };
-    if matches!(report.outcome, Outcome::Cancelled) {
+    if is_cancelled {
         host.commands.settle().await;
     }
-    report
+    ledger.into_report(is_cancelled)
 }
 
 /// Finds out whether the run can start.
-async fn prepare<'a>(plan: &'a Plan, host: &'a Host) -> Result<Prepared<'a>, RunError> {
-    match support::missing(plan) {
+async fn prepare<'a>(plan: &'a Plan, host: &'a Host, ledger: &'a Ledger) -> Result<Prepared<'a>, Failed> {
+    let prepared = match support::missing(plan) {
         Some(what) => Err(RunError::Unsupported { what }),
-        None => Prepared::new(plan, host).await,
-    }
+        None => Prepared::new(plan, host, ledger).await,
+    };
+    prepared.map_err(|error| ledger.fail(error))
 }
 
-async fn waves(prepared: &Prepared<'_>, report: &mut Report) -> Outcome {
-    let Prepared { plan, host, .. } = prepared;
+async fn waves(prepared: &Prepared<'_>) -> Done {
+    let Prepared { plan, host, ledger, .. } = prepared;
     for (index, wave) in plan.waves.iter().enumerate() {
         if !wave.when {
             let reason = "its `when` does not hold".to_owned();
@@ -63,37 +67,30 @@ async fn waves(prepared: &Prepared<'_>, report: &mut Report) -> Outcome {
             continue;
         }
         host.observer.observe(&Event::WaveStarted { wave: wave.name.clone() });
-        report.set_wave(index, WaveState::Started);
-        let errors = steps(prepared, wave, report).await;
-        if !errors.is_empty() {
-            report.set_wave(index, WaveState::Failed);
-            return Outcome::Failed(errors);
-        }
-        report.set_wave(index, WaveState::Done);
+        ledger.set_wave(index, WaveState::Started);
+        let done = steps(prepared, wave).await;
+        ledger.set_wave(index, if done.is_ok() { WaveState::Done } else { WaveState::Failed });
+        done?;
     }
-    Outcome::Done
+    Ok(())
 }
 
 /// Runs the steps of a wave in order, up to the first that fails.
-async fn steps(prepared: &Prepared<'_>, wave: &Wave, report: &mut Report) -> Vec<RunError> {
+async fn steps(prepared: &Prepared<'_>, wave: &Wave) -> Done {
     for step in wave.steps() {
-        let errors = match step {
-            Step::Build { images } => prepared.build(&prepared.selected(images), report).await,
-            Step::Push { images } => prepared.push(&prepared.selected(images), report).await,
-            Step::Command(command) => {
-                let done = command::run(prepared.plan, prepared.host, &wave.name, command, report).await;
-                done.err().into_iter().collect()
-            }
-            Step::Promote { image, to } => prepared.promote(*image, to, report).await,
+        match step {
+            Step::Build { images } => prepared.build(&prepared.selected(images)).await?,
+            Step::Push { images } => prepared.push(&prepared.selected(images)).await?,
+            Step::Command(command) => prepared.command(&wave.name, command).await?,
+            Step::Promote { image, to } => prepared.promote(*image, to).await?,
             Step::Approve { .. } => {
-                support::step(step).map(|what| RunError::Unsupported { what }).into_iter().collect()
+                // Refused before the run.
+                let what = support::step(step).unwrap_or_default();
+                return Err(prepared.ledger.fail(RunError::Unsupported { what }));
             }
-        };
-        if !errors.is_empty() {
-            return errors;
         }
     }
-    Vec::new()
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,31 +4,29 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use super::{Report, RunError};
+use super::RunError;
+use super::ledger::{Done, Ledger};
+use super::prepare::Prepared;
 use crate::host::{CommandRequest, Event, Host, OutputStream};
-use crate::plan::{Command, EnvValue, ImageId, Plan, Program, ScriptPiece, Text, TextPiece};
+use crate::plan::{Command, EnvValue, Plan, Program, ScriptPiece, Text, TextPiece};
 
 /// The pause before a failed command is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Runs a command, again if it fails and has `retries`.
-pub(super) async fn run(
-    plan: &Plan,
-    host: &Host,
-    wave: &str,
-    command: &Command,
-    report: &Report,
-) -> Result<(), RunError> {
-    let request = request(command, report);
-    let shown = shown(plan, command);
-    let mut attempts = 0;
-    loop {
-        match attempt(host, wave, &shown, command, &request).await {
-            Err(_) if attempts < command.retries => {
-                attempts += 1;
-                tokio::time::sleep(RETRY_DELAY).await;
+impl Prepared<'_> {
+    /// Runs a command, again if it fails and has `retries`.
+    pub(super) async fn command(&self, wave: &str, command: &Command) -> Done {
+        let request = request(command, self.ledger);
+        let shown = shown(self.plan, command);
+        let mut attempts = 0;
+        loop {
+            match attempt(self.host, wave, &shown, command, &request).await {
+                Err(_) if attempts < command.retries => {
+                    attempts += 1;
+                    tokio::time::sleep(RETRY_DELAY).await;
+                }
+                result => return result.map_err(|error| self.ledger.fail(error)),
             }
-            result => return result,
         }
     }
 }
@@ -64,20 +62,20 @@ async fn attempt(
     result
 }
 
-fn request(command: &Command, report: &Report) -> CommandRequest {
+fn request(command: &Command, ledger: &Ledger) -> CommandRequest {
     let env = command.env.iter().filter_map(|(name, value)| match value {
-        EnvValue::Text(text) => Some((name.clone(), resolve(text, report))),
+        EnvValue::Text(text) => Some((name.clone(), resolve(text, ledger))),
         // Refused before the run.
         EnvValue::Secret { .. } => None,
     });
     let mut env: IndexMap<String, String> = env.collect();
     let (program, arguments) = match &command.program {
         Program::Run(words) => {
-            let mut words = words.iter().map(|word| resolve(word, report));
+            let mut words = words.iter().map(|word| resolve(word, ledger));
             (words.next().unwrap_or_default(), words.collect())
         }
         Program::Sh(pieces) => {
-            let script = script(pieces, report, &mut env);
+            let script = script(pieces, ledger, &mut env);
             ("/bin/sh".to_owned(), vec!["-eu".to_owned(), "-c".to_owned(), script])
         }
     };
@@ -85,25 +83,24 @@ fn request(command: &Command, report: &Report) -> CommandRequest {
 }
 
 /// A text with what the run has found out. The checker has proved that the image is pushed by now.
-fn resolve(text: &Text, report: &Report) -> String {
-    let image = |id: &ImageId| report.image(*id);
+fn resolve(text: &Text, ledger: &Ledger) -> String {
     let piece = |piece: &TextPiece| match piece {
         TextPiece::Literal(literal) => literal.clone(),
-        TextPiece::Ref(id) => image(id).reference.clone().unwrap_or_default(),
-        TextPiece::Digest(id) => image(id).digest.clone().unwrap_or_default(),
+        TextPiece::Ref(id) => ledger.of_image(*id, |image| image.reference.clone()).unwrap_or_default(),
+        TextPiece::Digest(id) => ledger.of_image(*id, |image| image.digest.clone()).unwrap_or_default(),
     };
     text.0.iter().map(piece).collect()
 }
 
 /// The text of a script. The values of its holes are no part of it: they become variables, and a shell does not read the
 /// value of a variable as code.
-fn script(pieces: &[ScriptPiece], report: &Report, env: &mut IndexMap<String, String>) -> String {
+fn script(pieces: &[ScriptPiece], ledger: &Ledger, env: &mut IndexMap<String, String>) -> String {
     let mut script = String::new();
     let mut holes = 0;
     let mut variable = |text: &Text| {
         holes += 1;
         let name = format!("CACHELANG_HOLE_{holes}");
-        env.insert(name.clone(), resolve(text, report));
+        env.insert(name.clone(), resolve(text, ledger));
         name
     };
     for piece in pieces {

@@ -5,6 +5,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indexmap::{IndexMap, IndexSet};
 
 use super::RunError;
+use super::ledger::Failed;
 use super::needs::promotions;
 use super::prepare::Prepared;
 use crate::host::{Built, Event, Manifest, RepositoryState, TagRules};
@@ -59,19 +60,16 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// When a fixed tag names another image: then nothing may be pushed.
-    pub(super) async fn existing(&self, images: &[(ImageId, Built)]) -> Result<Existing, Vec<RunError>> {
+    pub(super) async fn existing(&self, images: &[(ImageId, Built)]) -> Result<Existing, Failed> {
         let lookups = images.iter().map(|(id, built)| async move {
             let tags = &self.plan.image(*id).tags;
-            self.kept(*id, tags, |manifest| manifest.is_of(built)).await
+            let kept = self.kept(*id, tags, |manifest| manifest.is_of(built)).await;
+            kept.map_err(|error| self.ledger.fail(error))
         });
-        let (mut existing, mut errors) = (Existing::new(), Vec::new());
-        for found in join_all(lookups).await {
-            match found {
-                Ok(found) => existing.extend(found),
-                Err(error) => errors.push(error),
-            }
-        }
-        if errors.is_empty() { Ok(existing) } else { Err(errors) }
+        join_all(lookups).await.into_iter().try_fold(Existing::new(), |mut existing, found| {
+            existing.extend(found?);
+            Ok(existing)
+        })
     }
 
     /// Those of the tags that are fixed and exist. Each must be of the image.

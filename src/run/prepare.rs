@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use super::RunError;
+use super::ledger::Ledger;
 use super::needs::{self, Needs, Readiness};
 use crate::cache::CachePolicy;
 use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, open_builder};
@@ -21,6 +22,8 @@ const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Prepared<'a> {
     pub(super) plan: &'a Plan,
     pub(super) host: &'a Host,
+    /// What becomes of the run.
+    pub(super) ledger: &'a Ledger,
     pub(super) needs: Needs,
     /// As they were found, or made.
     pub(super) repositories: IndexMap<RepositoryId, RepositoryState>,
@@ -32,11 +35,11 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(super) async fn new(plan: &'a Plan, host: &'a Host) -> Result<Self, RunError> {
+    pub(super) async fn new(plan: &'a Plan, host: &'a Host, ledger: &'a Ledger) -> Result<Self, RunError> {
         let needs = Needs::of(plan);
         let id = Uuid::new_v4().simple().to_string();
         let (repositories, engines, ready) = Default::default();
-        let mut prepared = Self { plan, host, needs, repositories, id, engines, ready };
+        let mut prepared = Self { plan, host, ledger, needs, repositories, id, engines, ready };
         for id in prepared.needs.built.clone() {
             let checked = prepared.check(id).await;
             checked.map_err(|source| RunError::Engine { image: plan.image(id).name.clone(), source })?;
@@ -76,6 +79,11 @@ impl<'a> Prepared<'a> {
         self.announce_state(id, &state);
         self.repositories.insert(id, state);
         Ok(())
+    }
+
+    /// Whether something new may be started: nothing has failed.
+    pub(super) fn may_start(&self) -> bool {
+        !self.ledger.has_failed()
     }
 
     fn entry(&self, image: &Image) -> &(Arc<dyn Builder>, Engine) {

@@ -6,11 +6,12 @@ use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::join_all;
 use indexmap::IndexSet;
 
+use super::RunError;
+use super::ledger::{Done, all};
 use super::preflight::Existing;
 use super::prepare::Prepared;
-use super::{Report, RunError};
 use crate::host::{Built, Event, Manifest, PushError, PushRequest, Pushed};
-use crate::plan::{Image, ImageId, Plan, Tag};
+use crate::plan::{Image, ImageId, Tag};
 
 /// How often a push is tried. The engine itself tries again to send a layer, not to write a manifest.
 const PUSH_ATTEMPTS: usize = 4;
@@ -28,54 +29,43 @@ struct PublishedTag {
 impl Prepared<'_> {
     /// Builds the images and pushes all their tags: first those that name one build, then, if all of these are
     /// pushed, those that move. A moving tag never names an image of a step that failed.
-    pub(super) async fn push(&self, images: &[ImageId], report: &mut Report) -> Vec<RunError> {
-        let errors = self.build(images, report).await;
-        if !errors.is_empty() {
-            return errors;
-        }
+    pub(super) async fn push(&self, images: &[ImageId]) -> Done {
+        self.build(images).await?;
         let images: IndexSet<_> = images.iter().copied().collect();
-        let built = |id: ImageId| report.image(id).built.clone().map(|built| (id, built));
+        let built = |id: ImageId| self.ledger.built(id).map(|built| (id, built));
         let images: Vec<_> = images.into_iter().filter_map(built).collect();
-        let existing = match self.existing(&images).await {
-            Ok(existing) => existing,
-            Err(errors) => return errors,
-        };
+        let existing = self.existing(&images).await?;
         for moving in [false, true] {
             let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, &existing, moving));
-            let results = join_all(pushes).await;
-            let mut errors = Vec::new();
-            for ((id, _), (published, error)) in images.iter().zip(results) {
-                let reports = published.into_iter();
-                reports.for_each(|tag| record(report, self.plan, *id, tag));
-                errors.extend(error);
-            }
-            if !errors.is_empty() {
-                return errors;
-            }
+            all(join_all(pushes).await)?;
         }
-        Vec::new()
+        Ok(())
     }
 
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.
-    async fn push_tags(
-        &self,
-        id: ImageId,
-        built: &Built,
-        existing: &Existing,
-        moving: bool,
-    ) -> (Vec<PublishedTag>, Option<RunError>) {
-        let mut published = Vec::new();
+    async fn push_tags(&self, id: ImageId, built: &Built, existing: &Existing, moving: bool) -> Done {
         for pushed in self.tags(id).iter().filter(|pushed| pushed.moving == moving) {
-            if let Some(manifest) = existing.get(&pushed.tag) {
-                published.push(self.keep(id, &pushed.tag, manifest));
-                continue;
-            }
-            match self.push_one(self.plan.image(id), built, &pushed.tag).await {
-                Ok(tag) => published.push(tag),
-                Err(error) => return (published, Some(error)),
-            }
+            let published = match existing.get(&pushed.tag) {
+                Some(manifest) => Ok(self.keep(id, &pushed.tag, manifest)),
+                None => self.push_one(self.plan.image(id), built, &pushed.tag).await,
+            };
+            self.record(id, published.map_err(|error| self.ledger.fail(error))?);
         }
-        (published, None)
+        Ok(())
+    }
+
+    fn record(&self, id: ImageId, tag: PublishedTag) {
+        let first = self.plan.image(id).tags.first();
+        let repository = first.map(|first| self.plan.repository_reference(first.tag.repository));
+        self.ledger.change_image(id, |image| {
+            image.push_time += tag.elapsed;
+            image.bytes_pushed += tag.bytes;
+            image.pushed.push(tag.reference);
+            if image.digest.is_none() {
+                image.reference = repository.map(|repository| format!("{repository}@{}", tag.digest));
+                image.digest = Some(tag.digest);
+            }
+        });
     }
 
     /// Counts a tag that is there as pushed.
@@ -197,17 +187,5 @@ impl Prepared<'_> {
             source,
         })?;
         Ok(Pushed::new(built.image.clone(), Vec::new(), Vec::new()))
-    }
-}
-
-fn record(report: &mut Report, plan: &Plan, id: ImageId, tag: PublishedTag) {
-    let repository = plan.image(id).tags.first().map(|first| plan.repository_reference(first.tag.repository));
-    let image = report.image_mut(id);
-    image.push_time += tag.elapsed;
-    image.bytes_pushed += tag.bytes;
-    image.pushed.push(tag.reference);
-    if image.digest.is_none() {
-        image.reference = repository.map(|repository| format!("{repository}@{}", tag.digest));
-        image.digest = Some(tag.digest);
     }
 }

@@ -32,6 +32,7 @@ mod progress;
 mod promote;
 mod random;
 mod remote;
+mod report_page;
 mod secrets;
 mod ssh;
 mod sshd;

@@ -23,6 +23,7 @@ mod holds;
 mod outside;
 mod pages;
 mod properties;
+mod record;
 mod schema;
 mod syntax;
 mod tidy;

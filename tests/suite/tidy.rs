@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("buildkit", &["plan", "host", "cache", "environment"]),
     ("registry", &["plan", "host"]),
     ("doctor", &["plan", "host", "cache", "run"]),
+    ("record", &["diag", "plan", "host", "run"]),
     ("load", &["source", "environment", "git"]),
 ];
 
