@@ -55,15 +55,25 @@ struct Series<'a> {
     command: fn(&Project, &str) -> Cachelang,
     /// Where the source is in the image.
     source: &'static str,
-    /// A line for each deploy, which a failing test shows.
+    /// What each deploy did, and all that the last one said: a failing test shows them.
     history: String,
+    said: String,
 }
 
 impl<'a> Series<'a> {
     fn new(parts: &'a Parts, project: Project, source: &'static str) -> Self {
         let images = Images::of(&parts.registry);
         let command = |project: &Project, commit: &str| project.command(&[]).env("COMMIT_ID", commit);
-        Self { parts, images, project, deploys: 0, command, source, history: String::new() }
+        Self {
+            parts,
+            images,
+            project,
+            deploys: 0,
+            command,
+            source,
+            history: String::new(),
+            said: String::new(),
+        }
     }
 
     /// A series of [`AUTOMATIC`] on the small base image.
@@ -96,6 +106,7 @@ impl<'a> Series<'a> {
         let (executed, cached) = steps(&run);
         assert!(!executed.is_empty(), "the source has changed:\n{}", run.stderr);
         let _ = writeln!(self.history, "{commit}: executed {executed:?}\n    cached {cached:?}");
+        self.said = run.stderr;
         Deployed { executed, cached, image }
     }
 
@@ -105,9 +116,10 @@ impl<'a> Series<'a> {
         let executed = deployed.executed_of(instructions);
         assert!(
             executed.is_empty(),
-            "deploy {} executed {executed:?}; all of them:\n{}",
+            "deploy {} executed {executed:?}; all of them:\n{}--- stderr of this one\n{}",
             self.deploys,
-            self.history
+            self.history,
+            self.said
         );
     }
 }
