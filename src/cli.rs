@@ -1,6 +1,7 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod cache;
 mod check;
 mod doctor;
 mod explain;
@@ -65,7 +66,8 @@ enum Command {
 Examples:
   cachelang run
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
-  cachelang run --progress plain 2> build.log")]
+  cachelang run --progress plain 2> build.log
+  cachelang run --require-cached 'RUN pip *'     fail if the dependencies were installed anew")]
     Run(RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs
@@ -121,6 +123,10 @@ Exit codes:
   0 a run could start, 1 it could not, 2 the file or the command line is wrong")]
     Doctor(load::InputArgs),
 
+    /// Look at caches
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
+
     /// List what a file declares: params with their values, images, waves
     #[command(after_help = "\
 Descriptions are the `##` lines above an item.
@@ -139,6 +145,11 @@ Exit codes:
 struct RunArgs {
     #[command(flatten)]
     input: load::InputArgs,
+
+    /// Fail if an instruction that matches was executed although its image has a cache; may be repeated. `*` stands for
+    /// any text
+    #[arg(long, value_name = "PATTERN")]
+    require_cached: Vec<String>,
 
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
@@ -171,6 +182,7 @@ pub fn main() -> ExitCode {
         Command::Fmt(args) => fmt::fmt(&args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
+        Command::Cache(command) => block_on(cache::cache(command)),
     };
     ExitCode::from(with_lost_output(code, is_run))
 }

@@ -19,14 +19,15 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::cache::CacheServices;
+use crate::cache::proof::CacheProof;
 use crate::plan;
 
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
 pub use registry::{
-    Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
-    RepositoryState, TagRules,
+    Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
+    Registry, RepositoryState, TagRules,
 };
 
 /// The parts of the world that a run uses.
@@ -39,6 +40,9 @@ pub struct Host {
     pub observer: Arc<dyn Observer>,
     /// For caches that are not in a registry.
     pub caches: CacheServices,
+    /// Patterns with `*` for instructions, such as `RUN *`: a run fails when one was executed although its image has
+    /// a cache.
+    pub required: Vec<String>,
 }
 
 impl Host {
@@ -48,7 +52,15 @@ impl Host {
         commands: Arc<dyn Commands>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { builders, registry, commands, observer, caches: CacheServices::default() }
+        let (caches, required) = Default::default();
+        Self { builders, registry, commands, observer, caches, required }
+    }
+
+    /// The same host, for a run whose instructions that match one of the patterns must come from caches.
+    #[must_use]
+    pub fn with_required(mut self, patterns: Vec<String>) -> Self {
+        self.required = patterns;
+        self
     }
 
     /// The same host, with services that keep caches.
@@ -318,6 +330,11 @@ pub enum Event {
         image: String,
         repository: String,
         elapsed: Duration,
+    },
+    /// The cache of an image was read back from its registry.
+    CacheProven {
+        image: String,
+        proof: CacheProof,
     },
     /// The image got another tag.
     Promoted {

@@ -39,8 +39,12 @@ use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
 use crate::source::SourceMap;
 
+pub use cache_tag::stage_tag;
 pub use functions::duration_text;
-pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
+pub use image::{
+    Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, SideStage,
+    Stages,
+};
 pub use params::{inputs, unknown_params};
 pub(crate) use rules::matches_pattern;
 pub use steps::{Command, EnvValue, Program, ScriptPiece, Stage, Step, Text, TextPiece, Wave, WaveBody};
@@ -148,6 +152,13 @@ pub enum RegistryKind {
 }
 
 impl Registry {
+    /// A registry that no file declares.
+    pub fn at(host: &str) -> Self {
+        let kind =
+            RegistryKind::Oci { host: host.to_owned(), username: None, password: None, insecure: false };
+        Self { name: host.to_owned(), kind }
+    }
+
     /// The host, with a port if it has one, that image references to this registry start with.
     pub fn host(&self) -> String {
         match &self.kind {
@@ -202,6 +213,24 @@ pub struct Repository {
     pub lifecycle: Option<Lifecycle>,
     /// Bring settings that differ back to these.
     pub manage: bool,
+}
+
+impl Repository {
+    /// A repository that no file declares.
+    pub(crate) fn named(name: &str, registry: RegistryId) -> Self {
+        Self {
+            item: name.to_owned(),
+            registry,
+            name: name.to_owned(),
+            create: false,
+            immutable: false,
+            mutable_tags: Vec::new(),
+            scan_on_push: None,
+            kms_key: None,
+            lifecycle: None,
+            manage: false,
+        }
+    }
 }
 
 /// What a registry deletes by itself.

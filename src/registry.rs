@@ -15,9 +15,11 @@ mod session;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use hyper::body::Bytes;
 
 use crate::host::{
-    Copied, CopyProgress, CopyRequest, Login, Manifest, Registry, RegistryError, RepositoryState,
+    Copied, CopyProgress, CopyRequest, Document, Location, Login, Manifest, Registry, RegistryError,
+    RepositoryState,
 };
 use crate::plan;
 
@@ -59,6 +61,14 @@ impl Registries {
             answer => answer,
         }
     }
+
+    /// The same for a repository with its registry.
+    async fn at<T, F>(&self, at: &Location, work: impl Fn(Remote) -> F) -> Result<T, RegistryError>
+    where
+        F: Future<Output = Result<T, RegistryError>>,
+    {
+        self.logged_in(&at.registry, &at.repository, work).await
+    }
 }
 
 #[async_trait]
@@ -96,6 +106,43 @@ impl Registry for Registries {
             .logged_in(registry, repository, |remote| async move { remote.manifest(reference).await })
             .await?;
         found.map(distribution::RawManifest::parse).transpose()
+    }
+
+    async fn document(&self, at: &Location, reference: &str) -> Result<Option<Document>, RegistryError> {
+        let found = self.at(at, |remote| async move { remote.manifest(reference).await }).await?;
+        Ok(found.map(|found| Document { digest: found.digest, bytes: found.bytes.into() }))
+    }
+
+    async fn put_document(
+        &self,
+        at: &Location,
+        content: &[u8],
+        reference: &str,
+    ) -> Result<(), RegistryError> {
+        let content = Bytes::copy_from_slice(content);
+        let put = |remote: Remote| {
+            let content = content.clone();
+            async move { remote.put_manifest(&content, reference).await }
+        };
+        self.at(at, put).await
+    }
+
+    async fn small_blob(&self, at: &Location, digest: &str, limit: usize) -> Result<Vec<u8>, RegistryError> {
+        let read = |remote: Remote| async move { remote.small_blob(digest, limit).await };
+        self.at(at, read).await.map(Into::into)
+    }
+
+    async fn has_blob(&self, at: &Location, digest: &str) -> Result<bool, RegistryError> {
+        self.at(at, |remote| async move { remote.has_blob(digest).await }).await
+    }
+
+    async fn put_blob(&self, at: &Location, content: &[u8]) -> Result<(), RegistryError> {
+        let content = Bytes::copy_from_slice(content);
+        let put = |remote: Remote| {
+            let content = content.clone();
+            async move { remote.put_blob(&content).await.map(drop) }
+        };
+        self.at(at, put).await
     }
 
     async fn tag(

@@ -1,6 +1,7 @@
 //! Does what a [`Plan`] says, through the traits of [`crate::host`]: [`Plan`] → [`Report`].
 
 mod build;
+mod cache;
 mod command;
 mod error;
 mod ledger;

@@ -216,7 +216,7 @@ fn entry<'a>(kind: &str, attrs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
 
 fn import(import: &CacheImport) -> CacheOptionsEntry {
     match import {
-        CacheImport::Registry { reference } => entry("registry", [("ref", reference.as_str())]),
+        CacheImport::Registry { reference, .. } => entry("registry", [("ref", reference.as_str())]),
         CacheImport::Gha { scope, service } => gha(service, scope.as_deref(), None),
         CacheImport::S3 { bucket, login } => s3(bucket, login.as_ref(), None),
     }
@@ -292,6 +292,7 @@ mod tests {
 
     use super::*;
     use crate::host::Logins;
+    use crate::plan::{RepositoryId, Tag};
 
     fn wanted() -> BuildRequest {
         BuildRequest {
@@ -319,7 +320,10 @@ mod tests {
             images: IndexMap::new(),
             references: vec!["r.io/a:1".into(), "r.io/a:latest".into()],
             push_to: vec!["r.io/a".into()],
-            cache_from: vec![CacheImport::Registry { reference: "r.io/a:cache".into() }],
+            cache_from: vec![CacheImport::Registry {
+                tag: Tag { repository: RepositoryId(0), tag: "cache".into() },
+                reference: "r.io/a:cache".into(),
+            }],
             cache_to: vec![
                 CacheExport::Inline,
                 CacheExport::Registry { reference: "r.io/a:cache".into(), mode: CacheMode::Max },

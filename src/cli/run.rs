@@ -35,7 +35,8 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
         Arc::new(LocalCommands::new()),
         progress.clone(),
     )
-    .with_caches(CacheServices::of_machine(&environment));
+    .with_caches(CacheServices::of_machine(&environment))
+    .with_required(args.require_cached.clone());
     let cancelled = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancelled.clone()));
     let report = crate::run::run(&plan, &host, &cancelled).await;

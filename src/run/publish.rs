@@ -19,11 +19,11 @@ const PUSH_ATTEMPTS: usize = 4;
 const PUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tag that was pushed and read back.
-struct PublishedTag {
+pub(super) struct PublishedTag {
     reference: String,
-    digest: String,
-    bytes: u64,
-    elapsed: Duration,
+    pub(super) digest: String,
+    pub(super) bytes: u64,
+    pub(super) elapsed: Duration,
 }
 
 impl Prepared<'_> {
@@ -37,14 +37,19 @@ impl Prepared<'_> {
         let existing = self.existing(&images).await?;
         for moving in [false, true] {
             let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, &existing, moving));
-            all(join_all(pushes).await)?;
+            let pushed = all(join_all(pushes).await);
+            if moving || pushed.is_err() {
+                // What was sent is of use to the next build, whether all of it was or not.
+                self.settle_caches(&images).await;
+            }
+            pushed?;
         }
         Ok(())
     }
 
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.
     async fn push_tags(&self, id: ImageId, built: &Built, existing: &Existing, moving: bool) -> Done {
-        for pushed in self.tags(id).iter().filter(|pushed| pushed.moving == moving) {
+        for pushed in self.plan.image(id).tags.iter().filter(|pushed| pushed.moving == moving) {
             let published = match existing.get(&pushed.tag) {
                 Some(manifest) => Ok(self.keep(id, &pushed.tag, manifest)),
                 None => self.push_one(self.plan.image(id), built, &pushed.tag).await,
@@ -79,7 +84,12 @@ impl Prepared<'_> {
         PublishedTag { reference, digest, bytes: 0, elapsed: Duration::ZERO }
     }
 
-    async fn push_one(&self, image: &Image, built: &Built, tag: &Tag) -> Result<PublishedTag, RunError> {
+    pub(super) async fn push_one(
+        &self,
+        image: &Image,
+        built: &Built,
+        tag: &Tag,
+    ) -> Result<PublishedTag, RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
         let observer = &self.host.observer;
         observer.observe(&Event::PushStarted { image: name(), reference: reference() });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::RunError;
+use crate::cache::proof::CacheProof;
 use crate::host::Built;
 use crate::plan::{ImageId, Plan};
 
@@ -47,6 +48,8 @@ pub struct ImageReport {
     pub digest: Option<String>,
     /// `host/name@sha256:…`, once it is in a registry.
     pub reference: Option<String>,
+    /// What the next machine will find of it; `None` if it has no cache in a registry or was not pushed.
+    pub cache: Option<CacheProof>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +82,7 @@ impl Report {
             bytes_copied: 0,
             digest: None,
             reference: None,
+            cache: None,
         };
         let wave =
             |wave: &crate::plan::Wave| WaveReport { name: wave.name.clone(), state: WaveState::Skipped };
