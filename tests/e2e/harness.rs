@@ -4,6 +4,7 @@ pub mod certificates;
 pub mod docker;
 pub mod faults;
 pub mod http;
+pub mod image;
 pub mod images;
 pub mod processes;
 pub mod proxy;

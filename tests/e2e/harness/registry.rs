@@ -53,6 +53,13 @@ impl Registry {
         self.get(&format!("/v2/{repository}/manifests/{reference}")).body
     }
 
+    /// The bytes of a blob.
+    pub fn blob(&self, repository: &str, digest: &str) -> Vec<u8> {
+        let answer = self.get(&format!("/v2/{repository}/blobs/{digest}"));
+        assert_eq!(answer.status, 200, "{repository}@{digest}");
+        answer.bytes
+    }
+
     /// The layers of a tag, from the base up: digests and sizes.
     pub fn layers(&self, repository: &str, tag: &str) -> Vec<(String, u64)> {
         let manifest = self.manifest(repository, tag);
