@@ -11,6 +11,7 @@ mod eval;
 mod families;
 mod functions;
 mod graph;
+mod host;
 mod image;
 mod images;
 mod limits;
