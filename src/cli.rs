@@ -1,6 +1,7 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod approve;
 mod check;
 mod doctor;
 mod explain;
@@ -15,13 +16,15 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// The pipeline failed.
 const FAILED: u8 = 1;
 /// The file or the command line is wrong; clap uses the same.
 const WRONG: u8 = 2;
+/// An approval is missing.
+const NOT_APPROVED: u8 = 3;
 /// Interrupted by Ctrl-C, SIGTERM or SIGHUP.
 const INTERRUPTED: u8 = 130;
 
@@ -56,7 +59,7 @@ Environment:
   NO_COLOR       no colours
 
 Exit codes:
-  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 130 interrupted";
+  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -66,7 +69,7 @@ Examples:
   cachelang run
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
   cachelang run --progress plain 2> build.log")]
-    Run(RunArgs),
+    Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs
     #[command(after_help = "\
@@ -133,16 +136,6 @@ Examples:
 Exit codes:
   0 done, 2 the file or the command line is wrong; what could be read is listed even then")]
     List(list::ListArgs),
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    #[command(flatten)]
-    input: load::InputArgs,
-
-    /// How to show progress
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

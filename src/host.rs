@@ -4,10 +4,12 @@
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
 pub(crate) mod agents;
+mod approver;
 mod build;
 pub mod commands;
 mod engine;
 mod error;
+mod place;
 mod registry;
 pub(crate) mod secrets;
 
@@ -21,9 +23,11 @@ use indexmap::IndexMap;
 use crate::cache::CacheServices;
 use crate::plan;
 
+pub use approver::{Approval, Approver, Nobody};
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
+pub use place::Place;
 pub use registry::{
     Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
     RepositoryState, TagRules,
@@ -37,6 +41,8 @@ pub struct Host {
     pub registry: Arc<dyn Registry>,
     pub commands: Arc<dyn Commands>,
     pub observer: Arc<dyn Observer>,
+    /// By default [`Nobody`].
+    pub approver: Arc<dyn Approver>,
     /// For caches that are not in a registry.
     pub caches: CacheServices,
 }
@@ -48,7 +54,15 @@ impl Host {
         commands: Arc<dyn Commands>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { builders, registry, commands, observer, caches: CacheServices::default() }
+        let (approver, caches) = (Arc::new(Nobody), CacheServices::default());
+        Self { builders, registry, commands, observer, approver, caches }
+    }
+
+    /// The same host, with somebody who is asked by `approve` steps.
+    #[must_use]
+    pub fn with_approver(mut self, approver: Arc<dyn Approver>) -> Self {
+        self.approver = approver;
+        self
     }
 
     /// The same host, with services that keep caches.
@@ -219,6 +233,21 @@ pub enum Event {
         wave: String,
         reason: String,
     },
+    StageStarted {
+        wave: String,
+        stage: String,
+    },
+    StageSkipped {
+        wave: String,
+        stage: String,
+        reason: String,
+    },
+    StageFinished {
+        wave: String,
+        stage: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
     BuildStarted {
         image: String,
     },
@@ -325,17 +354,35 @@ pub enum Event {
         reference: String,
         digest: String,
     },
+    /// A person is asked.
+    ApprovalAwaited {
+        place: Place,
+        question: String,
+    },
+    /// It was said yes, now or before the run.
+    Approved {
+        place: Place,
+        question: String,
+    },
     CommandStarted {
-        wave: String,
+        place: Place,
         command: String,
     },
     CommandOutput {
-        wave: String,
+        place: Place,
         stream: OutputStream,
         line: String,
     },
+    /// The command failed and is started again: attempt 2 of 3.
+    CommandRetried {
+        place: Place,
+        command: String,
+        cause: String,
+        attempt: u32,
+        attempts: u32,
+    },
     CommandFinished {
-        wave: String,
+        place: Place,
         command: String,
         succeeded: bool,
         elapsed: Duration,

@@ -1,13 +1,16 @@
 //! Requests of the distribution API: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 
+use std::io;
 use std::sync::Arc;
 
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::{self, OciManifest};
 use oci_client::{Reference, RegistryOperation};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use super::retry::retried;
 use super::session::Session;
@@ -29,6 +32,9 @@ pub(super) struct Remote {
     host: String,
     name: String,
 }
+
+/// The content of a blob, piece by piece.
+pub(super) type BlobStream = BoxStream<'static, Result<Bytes, RegistryError>>;
 
 /// A manifest as the registry has it.
 pub(super) struct RawManifest {
@@ -78,6 +84,57 @@ impl Remote {
         let put = || client.push_manifest_raw(&image, bytes.clone(), media_type.clone());
         let answer = retried(put).await;
         answer.map(drop).map_err(|error| self.failure(&format!("writing {image} to"), &error))
+    }
+
+    /// The content of a blob, piece by piece. The end of the stream is an error if it has not the digest.
+    pub(super) async fn blob(&self, digest: &str) -> Result<BlobStream, RegistryError> {
+        self.log_in().await?;
+        let Session { client, .. } = &*self.session;
+        let image = self.reference(digest);
+        let answer = retried(|| client.pull_blob_stream(&image, digest)).await;
+        let stream = answer.map_err(|error| self.failure(&format!("reading {image} from"), &error))?;
+        let call = format!("reading {image} from {}", self.host);
+        let failed =
+            move |error: io::Error| RegistryError::Api { call: call.clone(), cause: error.to_string() };
+        Ok(stream.stream.map_err(failed).boxed())
+    }
+
+    /// The content of a blob that has at most `limit` bytes.
+    pub(super) async fn small_blob(&self, digest: &str, limit: usize) -> Result<Bytes, RegistryError> {
+        let mut stream = self.blob(digest).await?;
+        let mut content = Vec::new();
+        while let Some(piece) = stream.try_next().await? {
+            content.extend_from_slice(&piece);
+            if content.len() > limit {
+                return Err(RegistryError::Api {
+                    call: format!("reading {}", self.reference(digest)),
+                    cause: format!("it has more than {limit} bytes"),
+                });
+            }
+        }
+        Ok(content.into())
+    }
+
+    /// Whether the repository has a blob.
+    pub(super) async fn has_blob(&self, digest: &str) -> Result<bool, RegistryError> {
+        self.log_in().await?;
+        let Session { client, .. } = &*self.session;
+        let image = self.reference(digest);
+        let answer = retried(|| client.blob_exists(&image, digest)).await;
+        answer.map_err(|error| self.failure(&format!("looking for {image} in"), &error))
+    }
+
+    /// Writes a blob, if the repository does not have it. Returns its digest, `sha256:…`.
+    pub(super) async fn put_blob(&self, content: &Bytes) -> Result<String, RegistryError> {
+        let digest = digest(content);
+        if self.has_blob(&digest).await? {
+            return Ok(digest);
+        }
+        let Session { client, .. } = &*self.session;
+        let image = self.reference(&digest);
+        let answer = retried(|| client.push_blob(&image, content.clone(), &digest)).await;
+        answer.map_err(|error| self.failure(&format!("writing {image} to"), &error))?;
+        Ok(digest)
     }
 
     /// `host/name:tag`, or `host/name@digest`.
@@ -166,4 +223,10 @@ fn is_denied(error: &OciDistributionError) -> bool {
 
 fn one_line(error: &OciDistributionError) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `sha256:…` of some content.
+fn digest(content: &[u8]) -> String {
+    let hash = Sha256::digest(content);
+    hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }

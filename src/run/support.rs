@@ -1,31 +1,16 @@
 //! What a plan can say but this version cannot run. It is refused before anything is built, never left out.
 
-use crate::plan::{Command, EnvValue, Image, Plan, RegistryKind, Repository, Step, WaveBody};
+use super::blocks;
+use crate::plan::{Image, Plan, RegistryKind, Repository, Step};
 
 /// The first thing in the plan that this version does not run, in words.
 pub(crate) fn missing(plan: &Plan) -> Option<String> {
-    let waves = plan.waves.iter().filter(|wave| wave.when);
-    let in_waves = waves.clone().find_map(|wave| match &wave.body {
-        WaveBody::Stages { .. } => Some(format!("the stages of wave `{}`", wave.name)),
-        WaveBody::Steps { steps } => steps.iter().find_map(step),
-    });
-    let images = waves.flat_map(|wave| wave.steps()).filter_map(|step| match step {
+    let blocks = blocks::running(plan);
+    let images = blocks.iter().flat_map(|block| block.steps).filter_map(|step| match step {
         Step::Build { images } | Step::Push { images } => Some(images),
         _ => None,
     });
-    in_waves.or_else(|| images.flatten().find_map(|id| image(plan, plan.image(*id))))
-}
-
-/// What of a step this version does not run.
-pub(super) fn step(step: &Step) -> Option<String> {
-    match step {
-        Step::Build { .. } | Step::Push { .. } | Step::Promote { .. } => None,
-        Step::Approve { .. } => Some("`approve`".to_owned()),
-        Step::Command(Command { env, .. }) => {
-            let secret = env.values().any(|value| matches!(value, EnvValue::Secret { .. }));
-            secret.then(|| "a secret in `env`".to_owned())
-        }
-    }
+    images.flatten().find_map(|id| image(plan, plan.image(*id)))
 }
 
 fn image(plan: &Plan, image: &Image) -> Option<String> {

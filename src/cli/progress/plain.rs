@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use super::{RunObserver, print_output};
+use super::{RunObserver, prefix, print_output};
 use crate::cli::say::say_line;
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
@@ -17,8 +17,8 @@ pub(super) struct Plain;
 
 impl Observer for Plain {
     fn observe(&self, event: &Event) {
-        if let Event::CommandOutput { stream, line, .. } = event {
-            return print_output(*stream, line);
+        if let Event::CommandOutput { place, stream, line } = event {
+            return print_output(place, *stream, line);
         }
         if let Some(line) = line(event) {
             say_line(format_args!("{line}"));
@@ -33,6 +33,11 @@ pub(super) fn line(event: &Event) -> Option<String> {
     let line = match event {
         Event::WaveStarted { wave } => format!("wave {wave}"),
         Event::WaveSkipped { wave, reason } => format!("wave {wave}: skipped, {reason}"),
+        Event::StageStarted { stage, .. } => format!("  stage {stage}"),
+        Event::StageSkipped { stage, reason, .. } => format!("  stage {stage}: skipped, {reason}"),
+        Event::StageFinished { stage, succeeded, elapsed, .. } => {
+            format!("  stage {stage}: {} {}", ended_in(*succeeded), seconds(*elapsed))
+        }
         Event::BuildStarted { image } => format!("  {image}: building"),
         Event::Build { image, progress: BuildProgress::Step(step) } => format!("  {image}: {}", ended(step)?),
         Event::Build { image, progress: BuildProgress::Output { line, .. } } => {
@@ -80,14 +85,25 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("  {image}: copying to {repository} failed after {}", seconds(*elapsed))
         }
         Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
-        Event::CommandStarted { command, .. } => format!("  $ {command}"),
-        Event::CommandFinished { command, succeeded, elapsed, .. } => {
-            let how = if *succeeded { "done in" } else { "failed after" };
-            format!("  $ {command}: {how} {}", seconds(*elapsed))
+        Event::Approved { place, question } => format!("  {place}: {question} Yes"),
+        Event::CommandStarted { place, command } => format!("  {}$ {command}", prefix(place)),
+        Event::CommandRetried { place, command, cause, attempt, attempts } => {
+            format!("  {}$ {command}: {cause}; again, attempt {attempt} of {attempts}", prefix(place))
         }
-        Event::Push { .. } | Event::Copy { .. } | Event::CommandOutput { .. } => return None,
+        Event::CommandFinished { place, command, succeeded, elapsed } => {
+            format!("  {}$ {command}: {} {}", prefix(place), ended_in(*succeeded), seconds(*elapsed))
+        }
+        // The question is asked where it is answered.
+        Event::ApprovalAwaited { .. }
+        | Event::Push { .. }
+        | Event::Copy { .. }
+        | Event::CommandOutput { .. } => return None,
     };
     Some(line)
+}
+
+fn ended_in(succeeded: bool) -> &'static str {
+    if succeeded { "done in" } else { "failed after" }
 }
 
 /// A setting that is not as the file says, as a difference.
