@@ -3,6 +3,7 @@
 
 mod approve;
 mod check;
+mod ci;
 mod doctor;
 mod explain;
 mod fmt;
@@ -10,6 +11,7 @@ mod list;
 mod load;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod say;
 mod table;
@@ -68,7 +70,12 @@ enum Command {
 Examples:
   cachelang run
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
-  cachelang run --progress plain 2> build.log")]
+  cachelang run --progress plain 2> build.log
+  cachelang run --report report.html --report report.json
+  cachelang run --events - | jq -r .event        docs/report-schema.md describes the lines
+
+On GitHub Actions and GitLab, waves are groups of the log; on GitHub, errors are annotations, and the
+job gets a summary.")]
     Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs

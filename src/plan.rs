@@ -22,6 +22,7 @@ mod params;
 mod portable;
 mod pushes;
 mod rules;
+mod shown;
 mod steps;
 mod tags;
 mod texts;

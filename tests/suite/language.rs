@@ -74,7 +74,9 @@ fn an_item_of_the_file_wins_over_a_value() {
 
 #[test]
 fn their_types_are_checked() {
-    fails("cachelang 1\nwave w { run \"x\" owner(regions) ownr(\"x\") owner() }\n", expect![[r#"
+    fails(
+        "cachelang 1\nwave w { run \"x\" owner(regions) ownr(\"x\") owner() }\n",
+        expect![[r#"
         error[E0301]: an argument of `owner` must be `string`, found `list<string>`
            ╭─[.cachefile:2:24]
          1 │ cachelang 1
@@ -104,12 +106,15 @@ fn their_types_are_checked() {
           help: write `owner("…")`
 
         3 errors in .cachefile
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_failure_is_said_where_the_function_is_called() {
-    fails("cachelang 1\nwave w { run \"x\" owner(\"\") \"${broken()}\" }\n", expect![[r#"
+    fails(
+        "cachelang 1\nwave w { run \"x\" owner(\"\") \"${broken()}\" }\n",
+        expect![[r#"
         error[E0208]: `owner` failed: no service\nwithout a name
            ╭─[.cachefile:2:18]
          1 │ cachelang 1
@@ -129,7 +134,8 @@ fn a_failure_is_said_where_the_function_is_called() {
           note: `broken` is a function of the program that runs this file
 
         2 errors in .cachefile
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
