@@ -182,6 +182,13 @@ fn of_image(event: &Event) -> (&'static str, Value) {
                 "image": image, "target": reference, "cause": cause, "attempt": attempt, "attempts": attempts,
             }),
         ),
+        other => of_tag(other),
+    }
+}
+
+/// The same for tags that need no push, and for promotions.
+fn of_tag(event: &Event) -> (&'static str, Value) {
+    match event {
         Event::TagExists { image, reference, digest } => {
             ("tag_exists", json!({ "image": image, "target": reference, "digest": digest }))
         }

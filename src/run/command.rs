@@ -42,11 +42,11 @@ impl Prepared<'_> {
             self.tell(Event::CommandOutput { place: place(), stream, line: line.to_owned() });
         };
         let running = self.host.commands.run(&request, &output);
-        let failed = |source| RunError::Command { place: place(), command: shown(), source };
+        let failed = |source| RunError::Command { place: Box::new(place()), command: shown(), source };
         let result = match command.timeout {
             Some(limit) => match tokio::time::timeout(limit, running).await {
                 Ok(result) => result.map_err(failed),
-                Err(_) => Err(RunError::CommandTimeout { place: place(), command: shown(), limit }),
+                Err(_) => Err(RunError::CommandTimeout { place: Box::new(place()), command: shown(), limit }),
             },
             None => running.await.map_err(failed),
         };
@@ -78,7 +78,7 @@ impl Prepared<'_> {
                 EnvValue::Secret { secret } => {
                     let read = secrets::read_line(secret).await;
                     read.map_err(|error| RunError::CommandSecret {
-                        place: at.place.clone(),
+                        place: Box::new(at.place.clone()),
                         command: shown(),
                         cause: error.to_string(),
                     })?

@@ -132,7 +132,7 @@ impl Prepared<'_> {
         }
         // What was given up must not run beside what comes now, or after the run.
         self.host.commands.settle().await;
-        Err(self.ledger.fail(RunError::StageTimeout { place: at.place.clone(), limit }))
+        Err(self.ledger.fail(RunError::StageTimeout { place: Box::new(at.place.clone()), limit }))
     }
 
     async fn step(&self, at: &At<'_>, step: &Step) -> Done {

@@ -76,6 +76,30 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::StageFinished { stage, succeeded, elapsed, .. } => {
             format!("  stage {stage}: {} {}", ended_in(*succeeded), seconds(*elapsed))
         }
+        Event::RepositoryCreated { repository } => format!("  created repository {repository}"),
+        Event::RepositoryDiffers { repository, drift } => differs(repository, drift),
+        Event::Approved { place, question } => format!("  {place}: {question} Yes"),
+        Event::CommandStarted { place, command } => format!("  {}$ {command}", prefix(place)),
+        Event::CommandRetried { place, command, cause, attempt, attempts } => {
+            format!("  {}$ {command}: {cause}; again, attempt {attempt} of {attempts}", prefix(place))
+        }
+        Event::CommandFinished { place, command, succeeded, elapsed } => {
+            format!("  {}$ {command}: {} {}", prefix(place), ended_in(*succeeded), seconds(*elapsed))
+        }
+        // The question is asked where it is answered.
+        Event::ApprovalAwaited { .. }
+        | Event::WaveFinished { .. }
+        | Event::StepStarted { .. }
+        | Event::StepFinished { .. }
+        | Event::CommandOutput { .. } => return None,
+        of_image => return image_line(of_image),
+    };
+    Some(line)
+}
+
+/// The words for what happens to an image.
+fn image_line(event: &Event) -> Option<String> {
+    let line = match event {
         Event::BuildStarted { image } => format!("  {image}: building"),
         Event::Build { image, progress: BuildProgress::Step(step) } => format!("  {image}: {}", ended(step)?),
         Event::Build { image, progress: BuildProgress::Output { line, .. } } => {
@@ -103,8 +127,6 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::PushRetried { image, reference, cause, attempt, attempts } => {
             format!("  {image}: pushing {reference}: {cause}; again, attempt {attempt} of {attempts}")
         }
-        Event::RepositoryCreated { repository } => format!("  created repository {repository}"),
-        Event::RepositoryDiffers { repository, drift } => differs(repository, drift),
         Event::TagExists { image, reference, digest } => format!(
             "  {image}: warning: {reference} exists and cannot be moved: this run can only end well if the build gives \
              the same image again, {digest}"
@@ -123,22 +145,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("  {image}: copying to {repository} failed after {}", seconds(*elapsed))
         }
         Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
-        Event::Approved { place, question } => format!("  {place}: {question} Yes"),
-        Event::CommandStarted { place, command } => format!("  {}$ {command}", prefix(place)),
-        Event::CommandRetried { place, command, cause, attempt, attempts } => {
-            format!("  {}$ {command}: {cause}; again, attempt {attempt} of {attempts}", prefix(place))
-        }
-        Event::CommandFinished { place, command, succeeded, elapsed } => {
-            format!("  {}$ {command}: {} {}", prefix(place), ended_in(*succeeded), seconds(*elapsed))
-        }
-        // The question is asked where it is answered.
-        Event::ApprovalAwaited { .. }
-        | Event::WaveFinished { .. }
-        | Event::StepStarted { .. }
-        | Event::StepFinished { .. }
-        | Event::Push { .. }
-        | Event::Copy { .. }
-        | Event::CommandOutput { .. } => return None,
+        _ => return None,
     };
     Some(line)
 }
