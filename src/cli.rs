@@ -213,7 +213,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = match verbose {
         0 => "off",
         1 => "cachelang=debug",
-        _ => "cachelang=trace,tonic=debug,bollard=debug,oci_client=debug,aws_config=debug",
+        _ => "cachelang=trace,tonic=debug,bollard=debug,aws_config=debug",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

@@ -1,5 +1,7 @@
 //! What goes wrong outside of this program: in engines, registries and commands.
 
+use std::path::PathBuf;
+
 use crate::plan::BuilderKind;
 
 /// Why an engine could not build.
@@ -262,6 +264,8 @@ pub enum RegistryError {
     LoginNeeded { host: String },
     #[error("the credentials for {host} cannot be read ({cause})")]
     Credentials { host: String, cause: String },
+    #[error("the certificates in {} cannot be used ({cause})", path.display())]
+    Certificates { path: PathBuf, cause: String },
     #[error("{reference} does not exist")]
     NoImage {
         /// `host/name@sha256:…`
@@ -281,6 +285,11 @@ impl RegistryError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
+            RegistryError::Unreachable { host, cause } if cause.contains("certificate") => Some(format!(
+                "if a private authority has signed the certificate of {host}, put the authority's certificate into \
+                 /etc/docker/certs.d/{host}/ca.crt, where the Docker Engine looks for it too, or into \
+                 ~/.docker/certs.d/{host}/ca.crt"
+            )),
             RegistryError::Unreachable { host, .. } => Some(format!(
                 "check that a registry answers at {host}, and the `host` of the `registry` item"
             )),
@@ -293,6 +302,7 @@ impl RegistryError {
                     .to_owned(),
             ),
             RegistryError::Credentials { .. }
+            | RegistryError::Certificates { .. }
             | RegistryError::NoImage { .. }
             | RegistryError::Api { .. }
             | RegistryError::Unsupported(_) => None,

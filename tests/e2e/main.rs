@@ -29,6 +29,8 @@ mod lambda;
 mod mistakes;
 mod progress;
 mod promote;
+mod publication;
+mod registries;
 mod remote;
 mod report_page;
 mod secrets;
