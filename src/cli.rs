@@ -4,6 +4,7 @@
 mod approve;
 mod cache;
 mod check;
+mod ci;
 mod doctor;
 mod explain;
 mod fmt;
@@ -12,6 +13,7 @@ mod list;
 mod load;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod say;
 mod table;
@@ -72,7 +74,12 @@ Examples:
   cachelang run
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
   cachelang run --progress plain 2> build.log
-  cachelang run --require-cached 'RUN pip *'     fail if the dependencies were installed anew")]
+  cachelang run --require-cached 'RUN pip *'     fail if the dependencies were installed anew
+  cachelang run --report report.html --report report.json
+  cachelang run --events - | jq -r .event        docs/report-schema.md describes the lines
+
+On GitHub Actions and GitLab, waves are groups of the log; on GitHub, errors are annotations, and the
+job gets a summary.")]
     Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs

@@ -223,6 +223,13 @@ pub trait Observer: Send + Sync {
     fn observe(&self, event: &Event);
 }
 
+/// Several observers, which hear of everything in this order.
+impl Observer for Vec<Arc<dyn Observer>> {
+    fn observe(&self, event: &Event) {
+        self.iter().for_each(|observer| observer.observe(event));
+    }
+}
+
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -233,6 +240,11 @@ pub enum Event {
     WaveSkipped {
         wave: String,
         reason: String,
+    },
+    WaveFinished {
+        wave: String,
+        succeeded: bool,
+        elapsed: Duration,
     },
     StageStarted {
         wave: String,
@@ -246,6 +258,17 @@ pub enum Event {
     StageFinished {
         wave: String,
         stage: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
+    /// A step began; `step` is its number in its block, from 0.
+    StepStarted {
+        place: Place,
+        step: usize,
+    },
+    StepFinished {
+        place: Place,
+        step: usize,
         succeeded: bool,
         elapsed: Duration,
     },

@@ -49,7 +49,7 @@ impl Prepared<'_> {
         if !self.options.approved.includes(place) {
             self.tell(Event::ApprovalAwaited { place: place.clone(), question: question.clone() });
             let approval = Approval { place: place.clone(), question: question.clone() };
-            let place = || place.clone();
+            let place = || Box::new(place.clone());
             match self.host.approver.approve(&approval).await {
                 Ok(true) => {}
                 Ok(false) => {

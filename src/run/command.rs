@@ -9,7 +9,7 @@ use super::ledger::{Done, Ledger};
 use super::prepare::Prepared;
 use super::waves::At;
 use crate::host::{CommandRequest, Event, OutputStream, secrets};
-use crate::plan::{Command, EnvValue, Plan, Program, ScriptPiece, Text, TextPiece};
+use crate::plan::{Command, EnvValue, Program, ScriptPiece, Text, TextPiece};
 
 /// The pause before a failed command is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 impl Prepared<'_> {
     /// Runs a command, again if it fails and has `retries`.
     pub(super) async fn command(&self, at: &At<'_>, command: &Command) -> Done {
-        let shown = shown(self.plan, command);
+        let shown = command.shown(self.plan);
         let attempts = command.retries + 1;
         let mut attempt = 1;
         loop {
@@ -42,11 +42,11 @@ impl Prepared<'_> {
             self.tell(Event::CommandOutput { place: place(), stream, line: line.to_owned() });
         };
         let running = self.host.commands.run(&request, &output);
-        let failed = |source| RunError::Command { place: place(), command: shown(), source };
+        let failed = |source| RunError::Command { place: Box::new(place()), command: shown(), source };
         let result = match command.timeout {
             Some(limit) => match tokio::time::timeout(limit, running).await {
                 Ok(result) => result.map_err(failed),
-                Err(_) => Err(RunError::CommandTimeout { place: place(), command: shown(), limit }),
+                Err(_) => Err(RunError::CommandTimeout { place: Box::new(place()), command: shown(), limit }),
             },
             None => running.await.map_err(failed),
         };
@@ -63,7 +63,7 @@ impl Prepared<'_> {
     async fn request(
         &self,
         at: &At<'_>,
-        shown: &dyn Fn() -> String,
+        shown: &(dyn Fn() -> String + Sync),
         command: &Command,
     ) -> Result<CommandRequest, RunError> {
         let mut env = IndexMap::new();
@@ -78,7 +78,7 @@ impl Prepared<'_> {
                 EnvValue::Secret { secret } => {
                     let read = secrets::read_line(secret).await;
                     read.map_err(|error| RunError::CommandSecret {
-                        place: at.place.clone(),
+                        place: Box::new(at.place.clone()),
                         command: shown(),
                         cause: error.to_string(),
                     })?
@@ -134,31 +134,6 @@ fn script(pieces: &[ScriptPiece], ledger: &Ledger, env: &mut IndexMap<String, St
         }
     }
     script
-}
-
-/// The command as messages show it: as written in the file.
-fn shown(plan: &Plan, command: &Command) -> String {
-    let text = |text: &Text| {
-        let piece = |piece: &TextPiece| match piece {
-            TextPiece::Literal(literal) => literal.clone(),
-            TextPiece::Ref(id) => format!("{}.ref", plan.image(*id).name),
-            TextPiece::Digest(id) => format!("{}.digest", plan.image(*id).name),
-        };
-        text.0.iter().map(piece).collect::<String>()
-    };
-    match &command.program {
-        Program::Run(words) => words.iter().map(text).collect::<Vec<_>>().join(" "),
-        Program::Sh(pieces) => {
-            let script: String = pieces
-                .iter()
-                .map(|piece| match piece {
-                    ScriptPiece::Script(script) => script.clone(),
-                    ScriptPiece::Word(value) | ScriptPiece::Quoted(value) => text(value),
-                })
-                .collect();
-            script.lines().next().unwrap_or_default().to_owned()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -37,19 +37,19 @@ pub enum RunError {
     #[error("image `{image}` was pushed, but `{reference}` cannot be read back: {source}")]
     ReadBack { image: String, reference: String, source: RegistryError },
     #[error("{}: `{command}` failed: {source}", words(place))]
-    Command { place: Place, command: String, source: CommandError },
+    Command { place: Box<Place>, command: String, source: CommandError },
     #[error("{}: `{command}` took longer than its `timeout` of {}", words(place), duration_text(*limit))]
-    CommandTimeout { place: Place, command: String, limit: Duration },
+    CommandTimeout { place: Box<Place>, command: String, limit: Duration },
     #[error("{}: `{command}` was not started: {cause}", words(place))]
-    CommandSecret { place: Place, command: String, cause: String },
+    CommandSecret { place: Box<Place>, command: String, cause: String },
     #[error("{} took longer than its `timeout` of {}", words(place), duration_text(*limit))]
-    StageTimeout { place: Place, limit: Duration },
+    StageTimeout { place: Box<Place>, limit: Duration },
     #[error("nobody can be asked for these approvals: {}", list(places))]
     ApprovalMissing { places: Vec<Place> },
     #[error("{}: \"{question}\" was answered with no", words(place))]
-    NotApproved { place: Place, question: String },
+    NotApproved { place: Box<Place>, question: String },
     #[error("{}: \"{question}\" was not answered: {cause}", words(place))]
-    Approver { place: Place, question: String, cause: String },
+    Approver { place: Box<Place>, question: String, cause: String },
 }
 
 /// A place at the beginning of a message.

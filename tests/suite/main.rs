@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod dockerfiles;
 mod docs;
+mod examples;
 mod fixes;
 #[cfg(feature = "cli")]
 mod fmt;
@@ -21,10 +22,13 @@ mod git;
 mod golden;
 mod holds;
 mod iam;
+mod language;
 mod outside;
 mod pages;
 mod properties;
 mod record;
+#[cfg(feature = "cli")]
+mod reports;
 mod schema;
 mod syntax;
 mod tidy;
