@@ -22,6 +22,8 @@ mod git;
 mod golden;
 mod holds;
 mod language;
+#[cfg(all(feature = "cli", feature = "otel"))]
+mod otel;
 mod outside;
 mod pages;
 mod properties;
