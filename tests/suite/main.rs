@@ -23,6 +23,8 @@ mod golden;
 mod holds;
 mod iam;
 mod language;
+#[cfg(all(feature = "cli", feature = "otel"))]
+mod otel;
 mod outside;
 mod pages;
 mod properties;
