@@ -41,7 +41,8 @@ fn a_push_to_a_registry_that_is_busy_for_a_moment_is_made_again() {
             .lines()
             .find(|line| line.starts_with(&format!("  {image}: pushing ")) && line.contains("again"));
         assert!(line.is_some_and(|line| line.ends_with("; again, attempt 2 of 4")), "{}", run.stderr);
-        assert_eq!(faults.count("PUT", &format!("/manifests/{image}-1")), 2);
+        // The containerd image store itself makes a request again too.
+        assert!(faults.count("PUT", &format!("/manifests/{image}-1")) >= 2);
         assert!(parts.registry.digest(&project.repository, &format!("{image}-latest")).is_some());
     }
 }
