@@ -1,6 +1,10 @@
 //! Repositories: looked at, made, and brought back to what the file says.
 
+use std::error::Error;
+
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{ImageScanningConfiguration, Repository as Described, Tag};
+use indexmap::IndexMap;
 
 use super::Api;
 use super::error::{failed, is_denied};
@@ -14,7 +18,7 @@ pub(in crate::registry) async fn prepare(
     api: &Api,
     repository: &Repository,
 ) -> Result<RepositoryState, RegistryError> {
-    let prepared = Prepared { api, repository, wanted: Settings::wanted(repository) };
+    let prepared = Prepared { api, repository, wanted: Settings::wanted(repository), may_change: true };
     match prepared.describe().await? {
         Look::Found(found) => prepared.compare(&found).await,
         Look::Missing if repository.create => prepared.create().await,
@@ -28,8 +32,7 @@ pub(in crate::registry) async fn look(
     api: &Api,
     repository: &Repository,
 ) -> Result<RepositoryState, RegistryError> {
-    let repository = &Repository { manage: false, ..repository.clone() };
-    let prepared = Prepared { api, repository, wanted: Settings::wanted(repository) };
+    let prepared = Prepared { api, repository, wanted: Settings::wanted(repository), may_change: false };
     match prepared.describe().await? {
         Look::Found(found) => prepared.compare(&found).await,
         Look::Missing if !repository.create => Err(prepared.missing()),
@@ -42,6 +45,8 @@ struct Prepared<'a> {
     api: &'a Api,
     repository: &'a Repository,
     wanted: Settings,
+    /// Whether `manage` counts.
+    may_change: bool,
 }
 
 /// What is to be seen of a repository.
@@ -86,7 +91,7 @@ impl Prepared<'_> {
     }
 
     async fn create(&self) -> Result<RepositoryState, RegistryError> {
-        let Self { api, repository, wanted } = self;
+        let Self { api, repository, wanted, .. } = self;
         let rules = wanted.tags.clone().unwrap_or_default();
         let (mutability, filters) = mutability(&rules);
         let scan = wanted.scan_on_push.map(|scan| ImageScanningConfiguration::builder().scan_on_push(scan));
@@ -124,7 +129,7 @@ impl Prepared<'_> {
         Ok(RepositoryState { created: true, tags: Some(rules), ..RepositoryState::default() })
     }
 
-    /// Finds where the repository is not as the file says and, with `manage`, makes it so.
+    /// Finds where the repository is not as the file says and, with `manage`, makes it so if it may.
     async fn compare(&self, described: &Described) -> Result<RepositoryState, RegistryError> {
         let mut found = Settings::described(described);
         if self.wanted.lifecycle.is_some() {
@@ -136,7 +141,7 @@ impl Prepared<'_> {
         let mut state = RepositoryState { tags: Some(tag_rules(described)), ..RepositoryState::default() };
         for Difference { change, found } in self.wanted.differences(&found) {
             let is_final = matches!(change, Change::Encryption(_));
-            let mended = self.repository.manage && !is_final;
+            let mended = self.may_change && self.repository.manage && !is_final;
             if mended {
                 self.apply(&change).await?;
             }
@@ -210,7 +215,7 @@ impl Prepared<'_> {
         }
     }
 
-    async fn resource_tags(&self) -> Result<indexmap::IndexMap<String, String>, RegistryError> {
+    async fn resource_tags(&self) -> Result<IndexMap<String, String>, RegistryError> {
         let answer = self.api.client.list_tags_for_resource().resource_arn(self.arn()).send().await;
         let answer = answer.map_err(|error| self.failed("ecr:ListTagsForResource", &error))?;
         let tags = answer.tags.unwrap_or_default().into_iter();
@@ -221,9 +226,9 @@ impl Prepared<'_> {
         self.api.arn(&self.repository.name)
     }
 
-    fn failed<E>(&self, call: &'static str, error: &aws_sdk_ecr::error::SdkError<E>) -> RegistryError
+    fn failed<E>(&self, call: &'static str, error: &SdkError<E>) -> RegistryError
     where
-        E: aws_sdk_ecr::error::ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + Error + 'static,
     {
         failed(&self.api.registry, call, &self.arn(), error)
     }
