@@ -2,6 +2,7 @@
 //! library.
 
 mod approve;
+mod cache;
 mod check;
 mod doctor;
 mod explain;
@@ -70,7 +71,8 @@ enum Command {
 Examples:
   cachelang run
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
-  cachelang run --progress plain 2> build.log")]
+  cachelang run --progress plain 2> build.log
+  cachelang run --require-cached 'RUN pip *'     fail if the dependencies were installed anew")]
     Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs
@@ -140,6 +142,9 @@ Examples:
 Exit codes:
   0 done, 2 the file or the command line is wrong")]
     Iam(load::FileArgs),
+    /// Look at caches
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
 
     /// List what a file declares: params with their values, images, waves
     #[command(after_help = "\
@@ -182,6 +187,7 @@ pub fn main() -> ExitCode {
         Command::Iam(args) => iam::iam(args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
+        Command::Cache(command) => block_on(cache::cache(command)),
     };
     ExitCode::from(with_lost_output(code, is_run))
 }
@@ -224,7 +230,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = match verbose {
         0 => "off",
         1 => "cachelang=debug",
-        _ => "cachelang=trace,tonic=debug,bollard=debug,oci_client=debug,aws_config=debug",
+        _ => "cachelang=trace,tonic=debug,bollard=debug,aws_config=debug",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::cache::CacheServices;
+use crate::cache::proof::CacheProof;
 use crate::plan;
 
 pub use approver::{Approval, Approver, Nobody};
@@ -29,8 +30,8 @@ pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
 pub use place::Place;
 pub use registry::{
-    Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
-    RepositoryState, TagRules,
+    Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
+    Registry, RepositoryState, TagRules,
 };
 
 /// The parts of the world that a run uses.
@@ -347,6 +348,11 @@ pub enum Event {
         image: String,
         repository: String,
         elapsed: Duration,
+    },
+    /// The cache of an image was read back from its registry.
+    CacheProven {
+        image: String,
+        proof: CacheProof,
     },
     /// The image got another tag.
     Promoted {

@@ -40,8 +40,12 @@ use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
 use crate::source::SourceMap;
 
+pub use cache_tag::stage_tag;
 pub use functions::duration_text;
-pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
+pub use image::{
+    Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, SideStage,
+    Stages,
+};
 pub use params::{inputs, unknown_params};
 pub(crate) use partition::Partition;
 pub(crate) use rules::matches_pattern;
@@ -166,6 +170,13 @@ pub struct Identity {
 }
 
 impl Registry {
+    /// A registry that no file declares.
+    pub fn at(host: &str) -> Self {
+        let kind =
+            RegistryKind::Oci { host: host.to_owned(), username: None, password: None, insecure: false };
+        Self { name: host.to_owned(), kind }
+    }
+
     /// The host, with a port if it has one, that image references to this registry start with.
     pub fn host(&self) -> String {
         match &self.kind {
@@ -227,6 +238,23 @@ impl Repository {
     /// Whether a tag is never given to a second image, as the file says.
     pub(crate) fn is_fixed(&self, tag: &str) -> bool {
         self.immutable == Some(true) && !self.mutable_tags.iter().any(|pattern| matches_pattern(pattern, tag))
+    }
+
+    /// A repository that no file declares.
+    pub(crate) fn named(name: &str, registry: RegistryId) -> Self {
+        Self {
+            item: name.to_owned(),
+            registry,
+            name: name.to_owned(),
+            create: false,
+            immutable: None,
+            mutable_tags: Vec::new(),
+            scan_on_push: None,
+            kms_key: None,
+            lifecycle: None,
+            manage: false,
+            resource_tags: IndexMap::new(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod approvals;
 mod blocks;
 mod build;
+mod cache;
 mod command;
 mod error;
 mod jobs;

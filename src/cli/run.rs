@@ -45,6 +45,11 @@ pub(super) struct RunArgs {
     #[arg(short, long, conflicts_with = "approve")]
     yes: bool,
 
+    /// Fail if an instruction that matches was executed although its image has a cache; may be repeated. `*` stands for
+    /// any text
+    #[arg(long, value_name = "PATTERN")]
+    require_cached: Vec<String>,
+
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     progress: Progress,
@@ -54,6 +59,7 @@ impl RunArgs {
     fn options(&self) -> Options {
         let mut options = Options { keep_going: self.keep_going, ..Options::default() };
         options.jobs = self.jobs.unwrap_or(options.jobs);
+        options.require_cached.clone_from(&self.require_cached);
         options.approved = match self.yes {
             true => Approved::Everything,
             false => Approved::Places(self.approve.clone()),

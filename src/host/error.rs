@@ -1,5 +1,7 @@
 //! What goes wrong outside of this program: in engines, registries and commands.
 
+use std::path::PathBuf;
+
 use crate::plan::{BuilderKind, Registry, RegistryKind};
 
 /// Why an engine could not build.
@@ -31,6 +33,7 @@ pub enum BuildError {
     },
     #[error("the engine has no space left on its disk ({0})")]
     DiskFull(String),
+    /// A folder of this machine cannot be sent to the engine.
     #[error("{0}")]
     Context(String),
     /// The engine does not know a setting, or has no way to do what it asks for.
@@ -63,9 +66,10 @@ impl BuildError {
             BuildError::Unreachable { .. }
             | BuildError::ConnectionLost { .. }
             | BuildError::Step { .. }
+            // Files come and go.
+            | BuildError::Context(_)
             | BuildError::Engine(_) => true,
             BuildError::DiskFull(_)
-            | BuildError::Context(_)
             | BuildError::Unsupported { .. }
             | BuildError::NoCacheService
             | BuildError::Agent { .. }
@@ -88,6 +92,14 @@ impl BuildError {
                 unreachable_help(*kind, address, cause, builder.as_deref())
             }
             BuildError::DiskFull(_) => DISK.to_owned(),
+            BuildError::Context(why) if why.contains("failed to") => {
+                "leave out what no step needs: write it into `.dockerignore`".to_owned()
+            }
+            // What BuildKit says where it found no such program when it started: seen with Docker 28.5.
+            BuildError::Step { cause, .. } if cause.contains("unknown scheme git") => {
+                "the engine fetches repositories with the program `git`: install it on the engine's machine"
+                    .to_owned()
+            }
             BuildError::Step { cause, output, .. }
                 if cause.contains("no space left")
                     || output.iter().any(|line| line.contains("No space left")) =>
@@ -262,6 +274,8 @@ pub enum RegistryError {
     LoginNeeded { host: String },
     #[error("the credentials for {host} cannot be read ({cause})")]
     Credentials { host: String, cause: String },
+    #[error("the certificates in {} cannot be used ({cause})", path.display())]
+    Certificates { path: PathBuf, cause: String },
     #[error("{reference} does not exist")]
     NoImage {
         /// `host/name@sha256:…`
@@ -296,6 +310,11 @@ impl RegistryError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
+            RegistryError::Unreachable { host, cause } if cause.contains("certificate") => Some(format!(
+                "if a private authority has signed the certificate of {host}, put the authority's certificate into \
+                 /etc/docker/certs.d/{host}/ca.crt, where the Docker Engine looks for it too, or into \
+                 ~/.docker/certs.d/{host}/ca.crt"
+            )),
             RegistryError::Unreachable { host, .. } => Some(format!(
                 "check that a registry answers at {host}, and the `host` of the `registry` item"
             )),
@@ -309,6 +328,7 @@ impl RegistryError {
                 registry.name
             )),
             RegistryError::Credentials { .. }
+            | RegistryError::Certificates { .. }
             | RegistryError::NoImage { .. }
             | RegistryError::Api { .. }
             | RegistryError::Unsupported(_) => None,
@@ -343,4 +363,20 @@ pub enum CommandError {
     Signal { signal: i32 },
     #[error("{0}")]
     Output(std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildError;
+
+    #[test]
+    fn an_engine_without_git_is_told_from_other_failures() {
+        let failed = |cause: &str| {
+            let (step, cause) = ("[internal] load git source https://x/y.git".into(), cause.into());
+            BuildError::Step { step, cause, output: Vec::new(), place: None }.help()
+        };
+        let help = failed("unknown scheme git: not found").expect("it is known what to do");
+        assert!(help.contains("install it on the engine's machine"), "{help}");
+        assert_eq!(failed("repository does not contain ref main"), None);
+    }
 }

@@ -47,6 +47,22 @@ pub trait Registry: Send + Sync {
         reference: &str,
     ) -> Result<Option<Manifest>, RegistryError>;
 
+    /// The manifest or index that a tag or digest names now, as it is stored; `None` if there is none.
+    async fn document(&self, at: &Location, reference: &str) -> Result<Option<Document>, RegistryError>;
+
+    /// Writes a manifest or an index under a tag or its own digest. It says what it is (`mediaType`).
+    async fn put_document(&self, at: &Location, content: &[u8], reference: &str)
+    -> Result<(), RegistryError>;
+
+    /// A blob that has at most `limit` bytes.
+    async fn small_blob(&self, at: &Location, digest: &str, limit: usize) -> Result<Vec<u8>, RegistryError>;
+
+    /// Whether the repository has a blob.
+    async fn has_blob(&self, at: &Location, digest: &str) -> Result<bool, RegistryError>;
+
+    /// Writes a blob, if the repository does not have it.
+    async fn put_blob(&self, at: &Location, content: &[u8]) -> Result<(), RegistryError>;
+
     /// Gives a manifest that is in the repository another tag.
     async fn tag(
         &self,
@@ -169,6 +185,14 @@ pub struct CopyRequest {
 pub struct Location {
     pub registry: plan::Registry,
     pub repository: plan::Repository,
+}
+
+/// A manifest or an index as a registry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// `sha256:…`
+    pub digest: String,
+    pub bytes: Vec<u8>,
 }
 
 /// Bytes copied so far, of those known to be needed.

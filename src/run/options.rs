@@ -13,11 +13,14 @@ pub struct Options {
     /// Go on behind a failure with what does not depend on it.
     pub keep_going: bool,
     pub approved: Approved,
+    /// Patterns with `*` for instructions, such as `RUN *`: the run fails when one was executed although its image has
+    /// a cache.
+    pub require_cached: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { jobs, keep_going: false, approved: Approved::Nothing }
+        Self { jobs, keep_going: false, approved: Approved::Nothing, require_cached: Vec::new() }
     }
 }

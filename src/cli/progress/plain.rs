@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 
 use super::{RunObserver, prefix, print_output};
+use crate::cache::proof::CacheProof;
 use crate::cli::say::say_line;
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
@@ -84,6 +85,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::CopyFailed { image, repository, elapsed } => {
             format!("  {image}: copying to {repository} failed after {}", seconds(*elapsed))
         }
+        Event::CacheProven { image, proof } => proven(image, proof),
         Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
         Event::Approved { place, question } => format!("  {place}: {question} Yes"),
         Event::CommandStarted { place, command } => format!("  {}$ {command}", prefix(place)),
@@ -100,6 +102,17 @@ pub(super) fn line(event: &Event) -> Option<String> {
         | Event::CommandOutput { .. } => return None,
     };
     Some(line)
+}
+
+/// What the next machine finds, and why it does not find the rest.
+fn proven(image: &str, proof: &CacheProof) -> String {
+    let (found, all) = (proof.found(), proof.steps.len());
+    let first = format!("  {image}: the next machine finds {found} of {all} steps in {}", proof.reference);
+    let missing = proof.steps.iter().filter_map(|step| {
+        let (name, why) = (step_name(&step.name), step.missing.as_ref()?);
+        Some(format!("  {image}: warning: it will execute {name}: {why}"))
+    });
+    [first].into_iter().chain(missing).collect::<Vec<_>>().join("\n")
 }
 
 fn ended_in(succeeded: bool) -> &'static str {
