@@ -7,6 +7,7 @@ mod check;
 mod doctor;
 mod explain;
 mod fmt;
+mod iam;
 mod list;
 mod load;
 mod plan;
@@ -50,6 +51,7 @@ Examples:
   cachelang explain E0201                what a code means
   cachelang plan                         what a run would do
   cachelang list                         what the file declares
+  cachelang iam                          what AWS must allow a run of the file
   cachelang doctor                       whether a run could start here
 
 Environment:
@@ -126,6 +128,20 @@ Exit codes:
   0 a run could start, 1 it could not, 2 the file or the command line is wrong")]
     Doctor(load::InputArgs),
 
+    /// Print the IAM policy that a run of the file needs on AWS
+    #[command(after_help = "\
+The least policy for all waves of the file, as JSON that can be pasted into IAM. Nothing is asked of AWS. Where the file \
+uses several profiles or roles, each has a policy of its own, and a line on standard error says whose it is.
+
+Examples:
+  cachelang iam
+  cachelang iam --param target=ecr > policy.json
+  cachelang iam > policy.json && aws iam put-role-policy --role-name ci --policy-name cachelang \
+--policy-document file://policy.json
+
+Exit codes:
+  0 done, 2 the file or the command line is wrong")]
+    Iam(load::FileArgs),
     /// Look at caches
     #[command(subcommand)]
     Cache(cache::CacheCommand),
@@ -168,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => block_on(doctor::doctor(&args)),
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
+        Command::Iam(args) => iam::iam(args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
         Command::Cache(command) => block_on(cache::cache(command)),

@@ -105,10 +105,31 @@ impl Registry for Registries {
     ) -> Result<RepositoryState, RegistryError> {
         // A login that is refused says more than what fails behind it.
         self.logged_in(registry, repository, |remote| async move { remote.log_in().await }).await?;
+        let session = self.sessions.get(registry).await?;
         #[cfg(feature = "ecr")]
-        let state = ecr::prepare_repository(registry, repository).await?;
+        let state = match &session.ecr {
+            Some(api) => ecr::prepare(api, repository).await?,
+            None => RepositoryState::default(),
+        };
         #[cfg(not(feature = "ecr"))]
-        let state = RepositoryState::default();
+        let (state, _) = (RepositoryState::default(), session);
+        self.manifest(registry, repository, PROBE_TAG).await?;
+        Ok(state)
+    }
+
+    async fn look(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<RepositoryState, RegistryError> {
+        let session = self.sessions.get(registry).await?;
+        #[cfg(feature = "ecr")]
+        let state = match &session.ecr {
+            Some(api) => ecr::look(api, repository).await?,
+            None => RepositoryState::default(),
+        };
+        #[cfg(not(feature = "ecr"))]
+        let (state, _) = (RepositoryState::default(), session);
         self.manifest(registry, repository, PROBE_TAG).await?;
         Ok(state)
     }

@@ -27,8 +27,9 @@ pub(super) fn trust(host: &str, mut client: ClientBuilder) -> Result<ClientBuild
                 }
                 Some("cert") => {
                     let both = [read(&path)?, read(&path.with_extension("key"))?].concat();
-                    client =
-                        client.identity(Identity::from_pem(&both).map_err(|error| unusable(&path, &error))?);
+                    client = client.identity(
+                        Identity::from_pem(&both).map_err(|error| unusable(&path, root_cause(&error)))?,
+                    );
                 }
                 _ => {}
             }

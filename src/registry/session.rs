@@ -27,14 +27,17 @@ pub(super) struct Session {
     pub(super) login: Option<Login>,
     pub(super) authorizations: Mutex<Authorizations>,
     pub(super) patience: Patience,
+    /// The API of a private registry of Amazon ECR.
+    #[cfg(feature = "ecr")]
+    pub(super) ecr: Option<ecr::Api>,
     renew_at: Option<Instant>,
 }
 
 impl Session {
     async fn open(registry: &Registry, patience: &Patience) -> Result<Self, RegistryError> {
-        let LoggedIn { login, valid_for } = log_in(registry).await?;
+        let logged_in = log_in(registry).await?;
         // What starts with the login must be able to end with it: a push may take a while.
-        let renew_at = valid_for.map(|valid_for| Instant::now() + valid_for * 3 / 4);
+        let renew_at = logged_in.valid_for.map(|valid_for| Instant::now() + valid_for * 3 / 4);
         let host = registry.host();
         let unusable = |cause: String| RegistryError::Unreachable { host: host.clone(), cause };
         let client = Client::builder().user_agent("cachelang").connect_timeout(CONNECT_TIMEOUT);
@@ -43,7 +46,16 @@ impl Session {
         let base = endpoint::base(registry, &client).await;
         let base = base.ok_or_else(|| unusable("this is no name of a host".to_owned()))?;
         let (authorizations, patience) = (Mutex::default(), patience.clone());
-        Ok(Self { client, base, login, authorizations, patience, renew_at })
+        Ok(Self {
+            client,
+            base,
+            login: logged_in.login,
+            authorizations,
+            patience,
+            #[cfg(feature = "ecr")]
+            ecr: logged_in.ecr,
+            renew_at,
+        })
     }
 
     /// Whether another login may be accepted where this one is refused.
@@ -61,6 +73,8 @@ pub(super) struct LoggedIn {
     pub(super) login: Option<Login>,
     /// `None`: for as long as nobody takes it back.
     pub(super) valid_for: Option<Duration>,
+    #[cfg(feature = "ecr")]
+    pub(super) ecr: Option<ecr::Api>,
 }
 
 /// Where a registry's session is kept; locked while it is opened.
@@ -114,10 +128,15 @@ async fn log_in(registry: &Registry) -> Result<LoggedIn, RegistryError> {
     match &registry.kind {
         RegistryKind::Oci { host, username, password, .. } => {
             let login = credentials::oci(host, username.as_deref(), password.as_ref()).await?;
-            Ok(LoggedIn { login, valid_for: None })
+            Ok(LoggedIn {
+                login,
+                valid_for: None,
+                #[cfg(feature = "ecr")]
+                ecr: None,
+            })
         }
         #[cfg(feature = "ecr")]
-        RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => ecr::login(registry).await,
+        RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => ecr::log_in(registry).await,
         #[cfg(not(feature = "ecr"))]
         RegistryKind::Ecr { .. } | RegistryKind::EcrPublic { .. } => {
             Err(RegistryError::Unsupported("Amazon ECR (feature `ecr`)"))

@@ -596,19 +596,22 @@ async fn what_needs_a_failed_image_is_not_built() {
 }
 
 #[tokio::test]
-async fn settings_that_a_run_leaves_alone_are_refused() {
+async fn settings_in_the_public_gallery_are_refused() {
     for (setting, name) in [
-        ("create = true, immutable = true, mutable_tags = [\"*\"]", "immutable"),
+        ("create = true", "create"),
         ("manage = true", "manage"),
-        ("create = true, scan_on_push = false", "scan_on_push"),
-        ("create = true, lifecycle { untagged_after = 1d }", "lifecycle"),
+        ("scan_on_push = false", "scan_on_push"),
+        ("lifecycle { untagged_after = 1d }", "lifecycle"),
+        ("resource_tags = { team = \"a\" }", "resource_tags"),
     ] {
-        // Nothing is tagged in `kept`: it has a cache only.
+        // Nothing is tagged in `kept`: it has a cache only. `check` does not see through the condition.
         let text = FILE.replace(
             "image api {",
-            &format!("registry aws {{\n kind = \"ecr\"\n account = \"123456789012\"\n region = \"eu-west-1\"\n}}\nrepository kept {{ registry = aws, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
+            &format!("param open: bool = true\nregistry aws {{\n kind = \"ecr\"\n account = \"123456789012\"\n region = \"eu-west-1\"\n}}\nregistry gallery {{ kind = \"ecr\", public = true }}\nrepository kept {{ registry = if open then gallery else aws, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
         );
-        let expected = format!("`{name}` of repository `kept` cannot be run by cachelang X");
+        let expected = format!(
+            "`{name}` of repository `kept`, which is in the public gallery, cannot be run by cachelang X"
+        );
         assert_eq!(refused(&plan_of(&text)).await, Some(expected));
     }
 }

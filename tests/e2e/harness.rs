@@ -4,6 +4,7 @@ pub mod certificates;
 pub mod docker;
 pub mod faults;
 pub mod http;
+pub mod image;
 pub mod images;
 pub mod processes;
 pub mod proxy;
@@ -158,6 +159,13 @@ impl Project {
         let mut command = Command::new("script");
         let line = format!("exec \"$CACHELANG\" run {}", arguments.join(" "));
         command.args(["-q", "-e", "-c", &line, "/dev/null"]).env("CACHELANG", PROGRAM);
+        self.prepare(command)
+    }
+
+    /// `cachelang ARGUMENT…` in this folder.
+    pub fn cachelang(&self, arguments: &[&str]) -> Cachelang {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
         self.prepare(command)
     }
 

@@ -1,6 +1,10 @@
 //! Registries that need no engine: copies, faults, TLS and logins. Images come into the registries by a few requests.
 
+mod aws;
 mod copies;
+mod ecr;
+mod ecr_errors;
+mod ecr_logins;
 mod faults;
 mod logins;
 mod tls;

@@ -172,6 +172,14 @@ engine_start() { # ENGINE
   ENGINE_SOCK=$STATE/engines/main/engine.sock
 }
 
+# Starts another engine beside it, without a network. Its socket is in OTHER_SOCK.
+engine_other_start() { # ENGINE
+  mkdir -p "$STATE/engines/other/data"
+  dockerd_start other "$1" none
+  # shellcheck disable=SC2034 # read by the scripts
+  OTHER_SOCK=$STATE/engines/other/engine.sock
+}
+
 # Starts the same engine beside it, with a disk of a given size: in memory. It has no network at all, so
 # what it builds has `network = "none"`. Its socket is in SMALL_SOCK.
 engine_small_start() { # ENGINE SIZE

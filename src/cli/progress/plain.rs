@@ -121,15 +121,18 @@ fn ended_in(succeeded: bool) -> &'static str {
 
 /// A setting that is not as the file says, as a difference.
 fn differs(repository: &str, drift: &Drift) -> String {
-    let Drift { setting, found, wanted, mended, .. } = drift;
+    let Drift { setting, found, wanted, mended, is_final, .. } = drift;
     if *mended {
-        format!("  repository {repository}: `{setting}` was {found}, is now {wanted}")
-    } else {
-        format!(
-            "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; \
-             `manage = true` lets cachelang change it"
-        )
+        return format!("  repository {repository}: `{setting}` was {found}, is now {wanted}");
     }
+    let remedy = if *is_final {
+        "it is decided when a repository is created, and cannot be changed"
+    } else {
+        "`manage = true` lets cachelang change it"
+    };
+    format!(
+        "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; {remedy}"
+    )
 }
 
 /// An instruction that has ended; a base image only if getting it took long enough to be a pull.

@@ -14,7 +14,8 @@ pub fn digest(text: &str) -> String {
 
 /// A text of so many bytes that no other seed gives.
 pub fn text(seed: &str, length: usize) -> String {
-    let blocks = (0..length.div_ceil(64)).map(|index| digest(&format!("{seed}{index}"))[7..].to_owned());
+    let blocks =
+        (0..length.div_ceil(64)).map(|index| digest(&format!("{seed}{index}")).replace("sha256:", ""));
     let mut text: String = blocks.collect();
     text.truncate(length);
     text

@@ -54,9 +54,11 @@ impl Registry {
         self.get(&format!("/v2/{repository}/manifests/{reference}")).body
     }
 
-    /// A blob that is JSON.
-    pub fn blob(&self, repository: &str, digest: &str) -> serde_json::Value {
-        self.get(&format!("/v2/{repository}/blobs/{digest}")).json()
+    /// The bytes of a blob.
+    pub fn blob(&self, repository: &str, digest: &str) -> Vec<u8> {
+        let answer = self.get(&format!("/v2/{repository}/blobs/{digest}"));
+        assert_eq!(answer.status, 200, "{repository}@{digest}");
+        answer.bytes
     }
 
     /// Writes a blob and returns its digest.
