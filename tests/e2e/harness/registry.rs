@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::http::{self, Response};
 use super::part;
@@ -61,28 +60,6 @@ impl Registry {
         answer.bytes
     }
 
-    /// Writes a blob and returns its digest.
-    pub fn put_blob(&self, repository: &str, content: &str) -> String {
-        let digest = digest_of(content);
-        let start = http::over_tcp(&self.host, "POST", &format!("/v2/{repository}/blobs/uploads/"), &[], "");
-        let place = start.header("Location").unwrap_or_else(|| panic!("{start:?}")).to_owned();
-        let path = place.split_once(&self.host).map_or(place.as_str(), |(_, path)| path);
-        let path = format!("{path}{}digest={digest}", if path.contains('?') { '&' } else { '?' });
-        let octets = ("Content-Type", "application/octet-stream");
-        let answer = http::over_tcp(&self.host, "PUT", &path, &[octets], content);
-        assert_eq!(answer.status, 201, "{answer:?}");
-        digest
-    }
-
-    /// Puts a manifest under a tag.
-    pub fn put_manifest(&self, repository: &str, tag: &str, manifest: &serde_json::Value) {
-        let kind = manifest["mediaType"].as_str().expect("a manifest says what it is");
-        let path = format!("/v2/{repository}/manifests/{tag}");
-        let answer =
-            http::over_tcp(&self.host, "PUT", &path, &[("Content-Type", kind)], &manifest.to_string());
-        assert_eq!(answer.status, 201, "{answer:?}");
-    }
-
     /// The layers of a tag, from the base up: digests and sizes.
     pub fn layers(&self, repository: &str, tag: &str) -> Vec<(String, u64)> {
         let manifest = self.manifest(repository, tag);
@@ -105,11 +82,6 @@ impl Registry {
         tags.sort();
         tags
     }
-}
-
-fn digest_of(content: &str) -> String {
-    let hash = Sha256::digest(content);
-    hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// A request that the registry without a password has answered.
