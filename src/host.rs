@@ -9,9 +9,10 @@ mod build;
 pub mod commands;
 mod engine;
 mod error;
-mod place;
+mod masks;
 mod registry;
 pub(crate) mod secrets;
+mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,15 +24,17 @@ use indexmap::IndexMap;
 use crate::cache::CacheServices;
 use crate::plan;
 
+pub use crate::plan::Place;
 pub use approver::{Approval, Approver, Nobody};
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
-pub use place::Place;
+pub use masks::Masks;
 pub use registry::{
     Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
     RepositoryState, TagRules,
 };
+pub use state::{StateError, StateFolder};
 
 /// The parts of the world that a run uses.
 #[derive(Clone)]
@@ -202,13 +205,16 @@ pub trait Commands: Send + Sync {
 pub type OnLine<'a> = dyn Fn(OutputStream, &str) + Send + Sync + 'a;
 
 /// A command with all its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CommandRequest {
     pub program: String,
     pub arguments: Vec<String>,
     /// Added to the environment of this process.
     pub env: IndexMap<String, String>,
     pub dir: PathBuf,
+    /// What must not be seen in its output.
+    pub masks: Masks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +238,15 @@ pub enum Event {
     WaveSkipped {
         wave: String,
         reason: String,
+    },
+    /// The state of the run cannot be written: it goes on, but another run cannot go on where it ends.
+    StateNotKept {
+        cause: String,
+    },
+    /// What another run has done is not done again: steps, and images that are in their registries.
+    Resumed {
+        steps: usize,
+        images: Vec<String>,
     },
     StageStarted {
         wave: String,

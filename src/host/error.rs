@@ -1,5 +1,6 @@
 //! What goes wrong outside of this program: in engines, registries and commands.
 
+use super::Masks;
 use crate::plan::BuilderKind;
 
 /// Why an engine could not build.
@@ -56,6 +57,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// The same error without the values that are hidden.
+    #[must_use]
+    pub(crate) fn hidden(mut self, masks: &Masks) -> Self {
+        if let BuildError::Step { output, .. } = &mut self {
+            output.iter_mut().for_each(|line| *line = masks.hide(line).into_owned());
+        }
+        self
+    }
+
     /// Whether the same build may succeed when it is started again: not if it is the Dockerfile that is wrong, or the
     /// engine that lacks something.
     pub fn may_pass(&self) -> bool {

@@ -1,8 +1,10 @@
 //! How a plan is run.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use super::Approved;
+use crate::host::StateFolder;
 
 /// Settings of a run that are no part of its plan.
 #[derive(Debug, Clone)]
@@ -13,11 +15,16 @@ pub struct Options {
     /// Go on behind a failure with what does not depend on it.
     pub keep_going: bool,
     pub approved: Approved,
+    /// Where what was done is written down. `None`: nowhere.
+    pub state: Option<Arc<StateFolder>>,
+    /// Go on where the last run ended that has written to `state`, if it had the same plan.
+    pub resume: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { jobs, keep_going: false, approved: Approved::Nothing }
+        let (keep_going, resume) = (false, false);
+        Self { jobs, keep_going, approved: Approved::Nothing, state: None, resume }
     }
 }
