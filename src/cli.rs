@@ -2,10 +2,12 @@
 //! library.
 
 mod approve;
+mod cache;
 mod check;
 mod doctor;
 mod explain;
 mod fmt;
+mod iam;
 mod list;
 mod load;
 mod plan;
@@ -50,6 +52,7 @@ Examples:
   cachelang explain E0201                what a code means
   cachelang plan                         what a run would do
   cachelang list                         what the file declares
+  cachelang iam                          what AWS must allow a run of the file
   cachelang doctor                       whether a run could start here
 
 Environment:
@@ -76,6 +79,7 @@ Examples:
   cachelang run --resume                     go on where the last run ended
   cachelang run --approve deploy.prod        say yes beforehand, as in CI
   cachelang run --param commit=$(git rev-parse HEAD) --progress plain 2> build.log
+  cachelang run --require-cached 'RUN pip *' fail if the dependencies were installed anew
 
 Exit codes:
   0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing,
@@ -135,6 +139,24 @@ Exit codes:
   0 a run could start, 1 it could not, 2 the file or the command line is wrong")]
     Doctor(load::InputArgs),
 
+    /// Print the IAM policy that a run of the file needs on AWS
+    #[command(after_help = "\
+The least policy for all waves of the file, as JSON that can be pasted into IAM. Nothing is asked of AWS. Where the file \
+uses several profiles or roles, each has a policy of its own, and a line on standard error says whose it is.
+
+Examples:
+  cachelang iam
+  cachelang iam --param target=ecr > policy.json
+  cachelang iam > policy.json && aws iam put-role-policy --role-name ci --policy-name cachelang \
+--policy-document file://policy.json
+
+Exit codes:
+  0 done, 2 the file or the command line is wrong")]
+    Iam(load::FileArgs),
+    /// Look at caches
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
+
     /// List what a file declares: params with their values, images, waves
     #[command(after_help = "\
 Descriptions are the `##` lines above an item.
@@ -173,8 +195,10 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => block_on(doctor::doctor(&args)),
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
+        Command::Iam(args) => iam::iam(args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
+        Command::Cache(command) => block_on(cache::cache(command)),
     };
     ExitCode::from(with_lost_output(code, is_run))
 }
@@ -217,7 +241,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = match verbose {
         0 => "off",
         1 => "cachelang=debug",
-        _ => "cachelang=trace,tonic=debug,bollard=debug,oci_client=debug,aws_config=debug",
+        _ => "cachelang=trace,tonic=debug,bollard=debug,aws_config=debug",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

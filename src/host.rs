@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::cache::CacheServices;
+use crate::cache::proof::CacheProof;
 use crate::plan;
 
 pub use crate::plan::Place;
@@ -31,8 +32,8 @@ pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
 pub use masks::Masks;
 pub use registry::{
-    Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
-    RepositoryState, TagRules,
+    Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
+    Registry, RepositoryState, TagRules,
 };
 pub use state::{StateError, StateFolder};
 
@@ -362,6 +363,11 @@ pub enum Event {
         image: String,
         repository: String,
         elapsed: Duration,
+    },
+    /// The cache of an image was read back from its registry.
+    CacheProven {
+        image: String,
+        proof: CacheProof,
     },
     /// The image got another tag.
     Promoted {

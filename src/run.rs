@@ -2,6 +2,7 @@
 
 mod approvals;
 mod build;
+mod cache;
 mod command;
 mod error;
 mod jobs;

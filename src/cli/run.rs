@@ -70,6 +70,11 @@ pub(super) struct RunArgs {
     #[arg(short, long, conflicts_with = "approve")]
     yes: bool,
 
+    /// Fail if an instruction that matches was executed although its image has a cache; may be repeated. `*` stands for
+    /// any text
+    #[arg(long, value_name = "PATTERN")]
+    require_cached: Vec<String>,
+
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     progress: Progress,
@@ -161,6 +166,7 @@ fn show_similar(similar: Option<&str>) {
 fn options(args: &RunArgs, plan: &Plan) -> Result<Options, u8> {
     let mut options = Options { keep_going: args.keep_going, resume: args.resume, ..Options::default() };
     options.jobs = args.jobs.unwrap_or(options.jobs);
+    options.require_cached.clone_from(&args.require_cached);
     options.approved = match args.yes {
         true => Approved::Everything,
         false => Approved::Places(args.approve.clone()),

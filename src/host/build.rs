@@ -163,6 +163,12 @@ pub struct Interval {
 }
 
 impl BuiltStep {
+    /// The name without what stands in brackets in front of it: `RUN make`.
+    pub fn instruction(&self) -> &str {
+        let in_brackets = self.name.strip_prefix('[').and_then(|name| name.split_once("] "));
+        in_brackets.map_or(&self.name, |(_, instruction)| instruction)
+    }
+
     /// A step of which nothing more is known.
     pub fn new(name: impl Into<String>, cached: bool) -> Self {
         Self { name: name.into(), stage: String::new(), cached, intervals: Vec::new(), bytes: 0 }

@@ -65,12 +65,19 @@ impl Prepared<'_> {
     /// Builds one image, again if that fails for a reason that may pass and the image has `retries`.
     async fn build_one(&self, id: ImageId) -> Result<(Built, Duration), RunError> {
         let image = self.plan.image(id);
-        let request = self.build_request(id)?;
+        let mut request = self.build_request(id)?;
+        request.cache_from = self.readable_caches(id).await;
         let attempts = image.retries + 1;
         let mut attempt = 1;
         loop {
             let ended = self.attempt(image, &request).await;
-            let Err(error) = &ended else { return ended };
+            let error = match &ended {
+                Ok((built, _)) => {
+                    self.check_required(id, built, &request.cache_from)?;
+                    return ended;
+                }
+                Err(error) => error,
+            };
             if attempt == attempts || !error.may_pass() {
                 return ended;
             }
@@ -129,7 +136,7 @@ impl Prepared<'_> {
         }
     }
 
-    fn build_request(&self, id: ImageId) -> Result<BuildRequest, RunError> {
+    pub(super) fn build_request(&self, id: ImageId) -> Result<BuildRequest, RunError> {
         let image = self.plan.image(id);
         let cache = self.cache(id);
         let repositories = image.tags.iter().filter(|_| self.is_sent(id)).map(|tag| tag.tag.repository);
@@ -137,8 +144,8 @@ impl Prepared<'_> {
         Ok(BuildRequest {
             build: image.build.clone(),
             images: self.stand_ins(image)?,
-            references: self
-                .tags(id)
+            references: image
+                .tags
                 .iter()
                 .map(|pushed| self.plan.reference(&pushed.tag))
                 .chain(self.own_name(id))

@@ -19,6 +19,8 @@ pub enum RunError {
     Build { image: String, source: BuildError },
     #[error("image `{image}` was not built: it took longer than its `timeout` of {}", duration_text(*limit))]
     BuildTimeout { image: String, limit: Duration },
+    #[error("image `{image}` was built, but these steps did not come from its cache: {}", steps.join(", "))]
+    NotCached { image: String, steps: Vec<String> },
     #[error("image `{image}` was not pushed to `{reference}`: {source}")]
     Push { image: String, reference: String, source: PushError },
     #[error("image `{image}` was built, but not tagged `{reference}`: {source}")]
@@ -130,6 +132,11 @@ impl RunError {
             RunError::TagTaken { .. } => Some(
                 "nothing of this step was pushed. Give the image another tag, such as the version or the commit; if \
                  this tag is meant to move, name it in `mutable_tags` of the repository"
+                    .to_owned(),
+            ),
+            RunError::NotCached { .. } => Some(
+                "`--require-cached` asks for it, so nothing of the image was pushed. If what goes into these steps was \
+                 changed on purpose, run once without it"
                     .to_owned(),
             ),
             RunError::Unsupported { .. }

@@ -94,7 +94,7 @@ pub(crate) fn readiness<'e>(
         return Err(engine.unsupported("`load`", help));
     }
     check_needs(plan, id, engine, engine_of)?;
-    let cache = cache::policy(plan, &image.cache, engine, caches)?;
+    let cache = cache::policy(plan, image, engine, caches)?;
     let agents = agents::agents(&image.build.ssh, &plan.folder)?;
     Ok(Readiness { cache, agents })
 }

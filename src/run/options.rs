@@ -19,12 +19,16 @@ pub struct Options {
     pub state: Option<Arc<StateFolder>>,
     /// Go on where the last run ended that has written to `state`, if it had the same plan.
     pub resume: bool,
+    /// Patterns with `*` for instructions, such as `RUN *`: the run fails when one was executed although its image has
+    /// a cache.
+    pub require_cached: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let (keep_going, resume) = (false, false);
-        Self { jobs, keep_going, approved: Approved::Nothing, state: None, resume }
+        let (state, require_cached) = (None, Vec::new());
+        Self { jobs, keep_going, approved: Approved::Nothing, state, resume, require_cached }
     }
 }

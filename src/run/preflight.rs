@@ -91,7 +91,7 @@ impl Prepared<'_> {
     }
 
     /// Whether a tag names one image for ever: as its registry says or, if that does not tell, as the file says.
-    fn is_fixed(&self, tag: &Tag) -> bool {
+    pub(super) fn is_fixed(&self, tag: &Tag) -> bool {
         let state = self.repositories.get(&tag.repository);
         match state.and_then(|state| state.tags.as_ref()) {
             Some(rules) => rules.is_fixed(&tag.tag),

@@ -15,7 +15,7 @@ use super::needs::{self, Needs, Readiness};
 use super::{Options, RunError};
 use crate::cache::CachePolicy;
 use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, Masks, RepositoryState, open_builder};
-use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId};
+use crate::plan::{BuilderId, Image, ImageId, Plan, RepositoryId};
 
 /// How long the end of a run waits for engines to take names away.
 const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -187,17 +187,5 @@ impl<'a> Prepared<'a> {
         });
         // An engine that is lost must not keep anybody waiting; a name that stays does no harm.
         let _ = tokio::time::timeout(FORGET_TIMEOUT, join_all(forget)).await;
-    }
-
-    /// The tags of an image in push order, its cache tag included where the image itself is the cache.
-    pub(super) fn tags(&self, id: ImageId) -> Vec<PushTag> {
-        let mut tags = self.plan.image(id).tags.clone();
-        if let Some(tag) = self.cache(id).cache_tag.clone()
-            && tags.iter().all(|pushed| pushed.tag != tag)
-        {
-            let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
-            tags.insert(first_moving, PushTag { tag, moving: true });
-        }
-        tags
     }
 }

@@ -19,11 +19,11 @@ const PUSH_ATTEMPTS: usize = 4;
 const PUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tag that was pushed and read back.
-struct PublishedTag {
+pub(super) struct PublishedTag {
     reference: String,
-    digest: String,
-    bytes: u64,
-    elapsed: Duration,
+    pub(super) digest: String,
+    pub(super) bytes: u64,
+    pub(super) elapsed: Duration,
 }
 
 /// An image of a step on its way to its tags.
@@ -49,10 +49,18 @@ impl Prepared<'_> {
     /// a failure, it names no image of which a tag failed.
     pub(super) async fn push(&self, images: &[ImageId], behind: usize) -> Done {
         let images: IndexSet<_> = images.iter().copied().filter(|id| !self.ledger.is_pushed(*id)).collect();
-        let mut done = self.build(&images.iter().copied().collect::<Vec<_>>(), behind).await;
+        let done = self.build(&images.iter().copied().collect::<Vec<_>>(), behind).await;
         let built =
             |id: ImageId| self.ledger.built(id).map(|built| ToPush { id, built, existing: Existing::new() });
-        let mut images: Vec<_> = images.into_iter().filter_map(built).collect();
+        let images: Vec<_> = images.into_iter().filter_map(built).collect();
+        let all: Vec<_> = images.iter().map(|image| (image.id, image.built.clone())).collect();
+        let done = self.push_phases(images, done).await;
+        // What was sent is of use to the next build, whether all of it was or not.
+        self.settle_caches(&all).await;
+        done
+    }
+
+    async fn push_phases(&self, mut images: Vec<ToPush>, mut done: Done) -> Done {
         for phase in [Phase::LookUp, Phase::Fixed, Phase::Moving] {
             if done.is_err() && !self.options.keep_going {
                 return done;
@@ -88,7 +96,7 @@ impl Prepared<'_> {
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.
     async fn push_tags(&self, image: &ToPush, moving: bool) -> Done {
         let ToPush { id, built, existing } = image;
-        for pushed in self.tags(*id).iter().filter(|pushed| pushed.moving == moving) {
+        for pushed in self.plan.image(*id).tags.iter().filter(|pushed| pushed.moving == moving) {
             let published = match existing.get(&pushed.tag) {
                 Some(manifest) => Ok(self.keep(*id, &pushed.tag, manifest)),
                 None => self.push_one(self.plan.image(*id), built, &pushed.tag).await,
@@ -123,7 +131,12 @@ impl Prepared<'_> {
         PublishedTag { reference, digest, bytes: 0, elapsed: Duration::ZERO }
     }
 
-    async fn push_one(&self, image: &Image, built: &Built, tag: &Tag) -> Result<PublishedTag, RunError> {
+    pub(super) async fn push_one(
+        &self,
+        image: &Image,
+        built: &Built,
+        tag: &Tag,
+    ) -> Result<PublishedTag, RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
         let observer = &self.host.observer;
         observer.observe(&Event::PushStarted { image: name(), reference: reference() });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::RunError;
 use super::ledger::Done;
+use crate::cache::proof::CacheProof;
 use crate::host::Built;
 use crate::plan::{ImageId, Plan};
 
@@ -48,6 +49,8 @@ pub struct ImageReport {
     pub digest: Option<String>,
     /// `host/name@sha256:…`, once it is in a registry.
     pub reference: Option<String>,
+    /// What the next machine will find of it; `None` if it has no cache in a registry or was not pushed.
+    pub cache: Option<CacheProof>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +101,7 @@ impl Report {
             bytes_copied: 0,
             digest: None,
             reference: None,
+            cache: None,
         };
         let stage =
             |stage: &crate::plan::Stage| StageReport { name: stage.name.clone(), state: WaveState::Skipped };

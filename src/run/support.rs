@@ -17,29 +17,18 @@ fn image(plan: &Plan, image: &Image) -> Option<String> {
     tags.chain(image.cache.repositories()).find_map(|id| repository(plan, plan.repository(id)))
 }
 
-/// A repository is used as it is, or created with the name alone: nothing is compared or changed.
+/// The public gallery takes images, but has other settings than private repositories, and other calls for them.
 fn repository(plan: &Plan, repository: &Repository) -> Option<String> {
     let registry = plan.registry(repository.registry);
-    let setting = match &registry.kind {
-        RegistryKind::EcrPublic { .. } => Some("public"),
-        RegistryKind::Ecr { role: Some(_), .. } => Some("role"),
-        _ => None,
-    };
-    if let Some(setting) = setting {
-        return Some(format!("`{setting}` of registry `{}`", registry.name));
-    }
-    if !repository.create && !repository.manage {
-        // The settings describe what somebody else takes care of.
-        return None;
-    }
+    let RegistryKind::EcrPublic { .. } = &registry.kind else { return None };
     let given = [
-        ("immutable", repository.immutable),
-        ("mutable_tags", !repository.mutable_tags.is_empty()),
+        ("create", repository.create),
         ("scan_on_push", repository.scan_on_push.is_some()),
         ("kms_key", repository.kms_key.is_some()),
         ("lifecycle", repository.lifecycle.is_some()),
+        ("resource_tags", !repository.resource_tags.is_empty()),
         ("manage", repository.manage),
     ];
     let (setting, _) = given.into_iter().find(|(_, given)| *given)?;
-    Some(format!("`{setting}` of repository `{}`", repository.item))
+    Some(format!("`{setting}` of repository `{}`, which is in the public gallery,", repository.item))
 }

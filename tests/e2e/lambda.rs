@@ -7,7 +7,7 @@ use super::harness::registry::Log;
 use super::harness::{Cachelang, Ended, Parts, Project, part, unique};
 
 /// The example as it is, but for the name of its repository.
-fn lambda() -> Project {
+pub fn lambda() -> Project {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda");
     let text = |name: &str| std::fs::read_to_string(example.join(name)).expect("the example has the file");
     let mut project = Project::new("");
@@ -21,7 +21,7 @@ fn lambda() -> Project {
     project
 }
 
-fn deploy(project: &Project, commit: &str) -> Cachelang {
+pub fn deploy(project: &Project, commit: &str) -> Cachelang {
     let command = project.command(&[]).env("COMMIT_ID", commit);
     command.env("REGISTRY_HOST", part("CACHELANG_E2E_REGISTRY")).env("BASE_IMAGE", part("CACHELANG_E2E_BASE"))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 
 use super::{RunObserver, prefix, print_output};
+use crate::cache::proof::CacheProof;
 use crate::cli::say::say_line;
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
@@ -108,6 +109,7 @@ fn image_line(event: &Event) -> Option<String> {
         Event::CopyFailed { image, repository, elapsed } => {
             format!("  {image}: copying to {repository} failed after {}", seconds(*elapsed))
         }
+        Event::CacheProven { image, proof } => proven(image, proof),
         Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
         _ => return None,
     };
@@ -120,21 +122,35 @@ fn resumed(steps: usize, images: &[String]) -> String {
     format!("going on with the last run: {steps} done already{images}")
 }
 
+/// What the next machine finds, and why it does not find the rest.
+fn proven(image: &str, proof: &CacheProof) -> String {
+    let (found, all) = (proof.found(), proof.steps.len());
+    let first = format!("  {image}: the next machine finds {found} of {all} steps in {}", proof.reference);
+    let missing = proof.steps.iter().filter_map(|step| {
+        let (name, why) = (step_name(&step.name), step.missing.as_ref()?);
+        Some(format!("  {image}: warning: it will execute {name}: {why}"))
+    });
+    [first].into_iter().chain(missing).collect::<Vec<_>>().join("\n")
+}
+
 fn ended_in(succeeded: bool) -> &'static str {
     if succeeded { "done in" } else { "failed after" }
 }
 
 /// A setting that is not as the file says, as a difference.
 fn differs(repository: &str, drift: &Drift) -> String {
-    let Drift { setting, found, wanted, mended, .. } = drift;
+    let Drift { setting, found, wanted, mended, is_final, .. } = drift;
     if *mended {
-        format!("  repository {repository}: `{setting}` was {found}, is now {wanted}")
-    } else {
-        format!(
-            "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; \
-             `manage = true` lets cachelang change it"
-        )
+        return format!("  repository {repository}: `{setting}` was {found}, is now {wanted}");
     }
+    let remedy = if *is_final {
+        "it is decided when a repository is created, and cannot be changed"
+    } else {
+        "`manage = true` lets cachelang change it"
+    };
+    format!(
+        "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; {remedy}"
+    )
 }
 
 /// An instruction that has ended; a base image only if getting it took long enough to be a pull.
