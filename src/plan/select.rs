@@ -46,21 +46,19 @@ struct Wanted {
 pub fn select(plan: &Plan, names: &[String]) -> Result<Selected, UnknownTarget> {
     let mut wanted = Wanted::default();
     for name in names {
-        let before = (wanted.blocks.len(), wanted.images.len());
-        let mut found = false;
-        for (index, wave) in plan.waves.iter().enumerate() {
-            for block in blocks::of_wave(index, wave) {
-                if wave.name == *name || block.place(plan).is_called(name) {
-                    wanted.blocks.insert((index, block.part));
-                    found = true;
-                }
-            }
-        }
+        let is_named = |block: &Block<'_>| {
+            let place = block.place(plan);
+            place.wave == *name || place.is_called(name)
+        };
+        let blocks: Vec<_> =
+            all_blocks(plan).filter(is_named).map(|block| (block.wave, block.part)).collect();
         let images = (0..plan.images.len()).map(ImageId);
-        wanted.images.extend(images.filter(|id| is_called(&plan.image(*id).name, name)));
-        if !found && before == (wanted.blocks.len(), wanted.images.len()) && !names_image(plan, name) {
+        let images: Vec<_> = images.filter(|id| is_called(&plan.image(*id).name, name)).collect();
+        if blocks.is_empty() && images.is_empty() {
             return Err(unknown(plan, name));
         }
+        wanted.blocks.extend(blocks);
+        wanted.images.extend(images);
     }
     Ok(selected(plan, &wanted))
 }
@@ -83,8 +81,8 @@ pub fn from_wave(plan: &Plan, name: &str) -> Result<Selected, UnknownTarget> {
 
 /// Those of the names that are of no place with an `approve` step, each with one that is similar.
 pub fn unknown_approvals<'n>(plan: &Plan, names: &'n [String]) -> Vec<(&'n str, Option<String>)> {
-    let all = plan.waves.iter().enumerate().flat_map(|(index, wave)| blocks::of_wave(index, wave));
-    let asking = all.filter(|block| block.steps.iter().any(|step| matches!(step, Step::Approve { .. })));
+    let asking =
+        all_blocks(plan).filter(|block| block.steps.iter().any(|step| matches!(step, Step::Approve { .. })));
     let places: Vec<_> = asking.map(|block| block.place(plan)).collect();
     let known: Vec<_> = places.iter().map(ToString::to_string).collect();
     let unknown = names.iter().filter(|name| !places.iter().any(|place| place.is_called(name)));
@@ -97,13 +95,12 @@ fn is_called(image: &str, name: &str) -> bool {
     image.strip_prefix(name).is_some_and(|keys| keys.is_empty() || keys.starts_with('['))
 }
 
-fn names_image(plan: &Plan, name: &str) -> bool {
-    plan.images.iter().any(|image| is_called(&image.name, name))
+fn all_blocks(plan: &Plan) -> impl Iterator<Item = Block<'_>> {
+    plan.waves.iter().enumerate().flat_map(|(index, wave)| blocks::of_wave(index, wave))
 }
 
 fn unknown(plan: &Plan, name: &str) -> UnknownTarget {
-    let blocks = plan.waves.iter().enumerate().flat_map(|(index, wave)| blocks::of_wave(index, wave));
-    let places = blocks.map(|block| block.place(plan).to_string());
+    let places = all_blocks(plan).map(|block| block.place(plan).to_string());
     let waves = plan.waves.iter().map(|wave| wave.name.clone());
     let images = plan.images.iter().map(|image| image.name.clone());
     let known: IndexSet<String> = waves.chain(images).chain(places).collect();
@@ -112,8 +109,7 @@ fn unknown(plan: &Plan, name: &str) -> UnknownTarget {
 }
 
 fn selected(plan: &Plan, wanted: &Wanted) -> Selected {
-    let all: Vec<_> =
-        plan.waves.iter().enumerate().flat_map(|(index, wave)| blocks::of_wave(index, wave)).collect();
+    let all: Vec<_> = all_blocks(plan).collect();
     let is_wanted = |block: &Block<'_>| wanted.blocks.contains(&(block.wave, block.part));
     let needed = |block: &&Block<'_>| {
         let behind =

@@ -21,6 +21,8 @@ mod git;
 mod golden;
 mod holds;
 mod iam;
+#[cfg(feature = "cli")]
+mod killed;
 mod outside;
 mod pages;
 mod properties;
