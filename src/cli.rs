@@ -48,6 +48,7 @@ const EXAMPLES: &str = "\
 Examples:
   cachelang run                          run the pipeline of this folder
   cachelang run -f deploy/.cachefile     of another file
+  cachelang run deploy.staging           a part of it
   cachelang run --param commit=abc123    with a value for a param
   cachelang check --fix                  correct what has one sure correction
   cachelang explain E0201                what a code means
@@ -71,15 +72,25 @@ enum Command {
     /// Check the file, build its images, push their tags and run its commands
     #[command(after_help = "\
 Examples:
-  cachelang run
-  cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
-  cachelang run --progress plain 2> build.log
-  cachelang run --require-cached 'RUN pip *'     fail if the dependencies were installed anew
+  cachelang run                              every wave, in the order of the file
+  cachelang run deploy                       one wave; images that it uses are built and pushed first
+  cachelang run deploy.staging               one stage, with those that it waits for
+  cachelang run lambda 'worker[\"api\"]'       images
+  cachelang run --from deploy                a wave and all behind it
+  cachelang run --dry-run                    what would be done
+  cachelang run --resume                     go on where the last run ended
+  cachelang run --approve deploy.prod        say yes beforehand, as in CI
+  cachelang run --param commit=$(git rev-parse HEAD) --progress plain 2> build.log
+  cachelang run --require-cached 'RUN pip *' fail if the dependencies were installed anew
   cachelang run --report report.html --report report.json
-  cachelang run --events - | jq -r .event        docs/report-schema.md describes the lines
+  cachelang run --events - | jq -r .event    docs/report-schema.md describes the lines
 
 On GitHub Actions and GitLab, waves are groups of the log; on GitHub, errors are annotations, and the
-job gets a summary.")]
+job gets a summary.
+
+Exit codes:
+  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing,
+  130 interrupted")]
     Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs

@@ -9,9 +9,10 @@ mod build;
 pub mod commands;
 mod engine;
 mod error;
-mod place;
+mod masks;
 mod registry;
 pub(crate) mod secrets;
+mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,15 +25,17 @@ use crate::cache::CacheServices;
 use crate::cache::proof::CacheProof;
 use crate::plan;
 
+pub use crate::plan::Place;
 pub use approver::{Approval, Approver, Nobody};
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
-pub use place::Place;
+pub use masks::Masks;
 pub use registry::{
     Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
     Registry, RepositoryState, TagRules,
 };
+pub use state::{StateError, StateFolder};
 
 /// The parts of the world that a run uses.
 #[derive(Clone)]
@@ -203,13 +206,16 @@ pub trait Commands: Send + Sync {
 pub type OnLine<'a> = dyn Fn(OutputStream, &str) + Send + Sync + 'a;
 
 /// A command with all its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CommandRequest {
     pub program: String,
     pub arguments: Vec<String>,
     /// Added to the environment of this process.
     pub env: IndexMap<String, String>,
     pub dir: PathBuf,
+    /// What must not be seen in its output.
+    pub masks: Masks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,6 +251,15 @@ pub enum Event {
         wave: String,
         succeeded: bool,
         elapsed: Duration,
+    },
+    /// The state of the run cannot be written: it goes on, but another run cannot go on where it ends.
+    StateNotKept {
+        cause: String,
+    },
+    /// What another run has done is not done again: steps, and images that are in their registries.
+    Resumed {
+        steps: usize,
+        images: Vec<String>,
     },
     StageStarted {
         wave: String,

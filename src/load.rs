@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::environment::{Entry, Environment, Fact, GitFact, PathKind, read_at_most};
+use crate::environment::{Entry, Environment, Fact, GitFact, PathKind, STATE_FOLDER, read_at_most};
 use crate::git::Repository;
 use crate::source::{FileId, SourceMap};
 
@@ -205,7 +205,11 @@ impl Environment for ProcessEnvironment {
 
     fn entries(&self, folder: &Path) -> io::Result<Vec<Entry>> {
         let found = fs::read_dir(folder)?;
+        let is_state = |entry: &io::Result<fs::DirEntry>| {
+            entry.as_ref().is_ok_and(|entry| entry.file_name() == STATE_FOLDER)
+        };
         found
+            .filter(|entry| !is_state(entry))
             .map(|entry| {
                 let entry = entry?;
                 Ok(Entry { kind: kind(&entry)?, name: entry.file_name() })

@@ -3,6 +3,7 @@
 //! A plan can be printed and compared. It holds no expression and no secret value: what is known only during the
 //! run (the digest of a pushed image) is a [`TextPiece`], a secret is its name and where it is read.
 
+pub(crate) mod blocks;
 mod cache_tag;
 mod claims;
 mod dockerfiles;
@@ -20,9 +21,11 @@ mod noted;
 mod outside;
 mod params;
 mod partition;
+mod place;
 mod portable;
 mod pushes;
 mod rules;
+mod select;
 mod shown;
 mod steps;
 mod tags;
@@ -50,7 +53,9 @@ pub use image::{
 };
 pub use params::{inputs, unknown_params};
 pub(crate) use partition::Partition;
+pub use place::Place;
 pub(crate) use rules::matches_pattern;
+pub use select::{Selected, UnknownTarget, from_wave, select, unknown_approvals};
 pub use steps::{Command, EnvValue, Program, ScriptPiece, Stage, Step, Text, TextPiece, Wave, WaveBody};
 
 /// What a plan is made from besides the program.

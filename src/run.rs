@@ -1,21 +1,23 @@
 //! Does what a [`Plan`] says, through the traits of [`crate::host`]: [`Plan`] → [`Report`].
 
 mod approvals;
-mod blocks;
 mod build;
 mod cache;
 mod command;
 mod error;
 mod jobs;
+mod journal;
 mod ledger;
 pub(crate) mod needs;
 mod options;
 mod order;
 mod preflight;
 mod prepare;
+mod preview;
 mod promote;
 mod publish;
 mod report;
+mod resume;
 pub(crate) mod support;
 mod waves;
 
@@ -27,6 +29,7 @@ use crate::plan::Plan;
 pub use approvals::Approved;
 pub use error::RunError;
 pub use options::Options;
+pub use preview::{ImagePreview, TagPreview, preview};
 pub use report::{ImageReport, Outcome, Report, StageReport, WaveReport, WaveState};
 
 use command::resolve;
@@ -73,4 +76,4 @@ async fn prepare<'a>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

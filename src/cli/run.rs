@@ -1,6 +1,9 @@
 //! `cachelang run`
 
+mod dry_run;
+
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -17,10 +20,11 @@ use crate::buildkit::{Address, EngineBuilders};
 use crate::cache::CacheServices;
 use crate::diag::Label;
 use crate::diag::render::printable;
+use crate::environment::STATE_FOLDER;
 use crate::host::commands::LocalCommands;
-use crate::host::{DockerfilePlace, Host, Observer};
+use crate::host::{DockerfilePlace, Host, Observer, StateError, StateFolder};
 use crate::load::ProcessEnvironment;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::record::{Recorder, RunRecord};
 use crate::registry::Registries;
 use crate::run::{Approved, Options, Outcome, Report, RunError};
@@ -28,8 +32,29 @@ use crate::source::{SourceMap, Span};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
+    /// What to run: waves (`deploy`), stages (`deploy.staging`) and images (`lambda`), with what they need
+    /// [default: all waves]
+    #[arg(value_name = "WAVE[.STAGE] | IMAGE", conflicts_with = "from")]
+    targets: Vec<String>,
+
     #[command(flatten)]
     input: load::InputArgs,
+
+    /// Start with this wave
+    #[arg(long, value_name = "WAVE")]
+    from: Option<String>,
+
+    /// Show what would be done, with what the registries have of it; nothing is built, pushed or started
+    #[arg(long, conflicts_with_all = ["resume", "state"])]
+    dry_run: bool,
+
+    /// Go on where the last run ended, if its plan was the same
+    #[arg(long)]
+    resume: bool,
+
+    /// The folder for the state of the run [default: `.cachelang` beside the file]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 
     /// How many builds and commands run at the same time [default: the number of cores]
     #[arg(short, long, value_name = "N")]
@@ -60,23 +85,17 @@ pub(super) struct RunArgs {
     report: ReportArgs,
 }
 
-impl RunArgs {
-    fn options(&self) -> Options {
-        let mut options = Options { keep_going: self.keep_going, ..Options::default() };
-        options.jobs = self.jobs.unwrap_or(options.jobs);
-        options.require_cached.clone_from(&self.require_cached);
-        options.approved = match self.yes {
-            true => Approved::Everything,
-            false => Approved::Places(self.approve.clone()),
-        };
-        options
-    }
-}
-
 /// Runs the pipeline and returns the exit code.
 pub(super) async fn run(args: &RunArgs) -> u8 {
     let (plan, name) = match prepare(args) {
-        Ok(prepared) => prepared,
+        Ok(found) => found,
+        Err(code) => return code,
+    };
+    if args.dry_run {
+        return dry_run::show(&plan, &name).await;
+    }
+    let options = match options(args, &plan) {
+        Ok(options) => options,
         Err(code) => return code,
     };
     let recorder = Arc::new(Recorder::new(name, &plan));
@@ -99,7 +118,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
     .with_caches(CacheServices::of_machine(&environment));
     let cancelled = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancelled.clone()));
-    let report = crate::run::run(&plan, &host, &args.options(), &cancelled).await;
+    let report = crate::run::run(&plan, &host, &options, &cancelled).await;
     signals.abort();
     progress.finish();
     let mut record = recorder.record(&report);
@@ -133,7 +152,7 @@ fn show_end(report: &Report) -> u8 {
         Outcome::Done => 0,
         Outcome::Failed(errors) => {
             errors.iter().for_each(show_error);
-            if errors.iter().all(RunError::is_missing_approval) { NOT_APPROVED } else { FAILED }
+            exit_code(errors)
         }
         Outcome::Cancelled => {
             say_line(format_args!("interrupted: running builds and commands were stopped"));
@@ -142,15 +161,84 @@ fn show_end(report: &Report) -> u8 {
     }
 }
 
-/// Everything before the run: the plan and what the file is called, or the exit code if there is nothing to run.
+/// Everything before the run: what was selected and the file's name, or the exit code if there is nothing to run.
 fn prepare(args: &RunArgs) -> Result<(Plan, String), u8> {
     let Loaded { checked, plan } = load::plan(load::check(&args.input)?, Params::Required);
     show_diagnostics(&checked, &args.input);
-    if plan.as_ref().is_some_and(|plan| plan.waves.is_empty()) {
-        let name = printable(checked.name());
-        say_line(format_args!("nothing to do: {name} has no `wave`"));
+    let name = printable(checked.name()).into_owned();
+    let plan = plan.ok_or(WRONG)?;
+    for (unknown, similar) in plan::unknown_approvals(&plan, &args.approve) {
+        say_line(format_args!("error: nothing named `{}` has an `approve`", printable(unknown)));
+        show_similar(similar.as_deref());
+        return Err(WRONG);
     }
-    plan.map(|plan| (plan, checked.name().to_owned())).ok_or(WRONG)
+    let selected = match &args.from {
+        Some(wave) => plan::from_wave(&plan, wave),
+        None if args.targets.is_empty() => {
+            if plan.waves.is_empty() {
+                say_line(format_args!("nothing to do: {name} has no `wave`"));
+            }
+            return Ok((plan, name));
+        }
+        None => plan::select(&plan, &args.targets),
+    };
+    let selected = selected.map_err(|error| {
+        say_line(format_args!("error: {}", printable(&error.to_string())));
+        show_similar(error.similar.as_deref());
+        WRONG
+    })?;
+    if !selected.also.is_empty() {
+        say_line(format_args!("needed for what was asked for, and run too: {}", selected.also.join(", ")));
+    }
+    Ok((selected.plan, name))
+}
+
+fn show_similar(similar: Option<&str>) {
+    if let Some(similar) = similar {
+        say_line(format_args!("  help: a similar name exists: `{similar}`"));
+    }
+}
+
+/// The settings of the run, with the folder that keeps its state; or the exit code of what was said.
+fn options(args: &RunArgs, plan: &Plan) -> Result<Options, u8> {
+    let mut options = Options { keep_going: args.keep_going, resume: args.resume, ..Options::default() };
+    options.jobs = args.jobs.unwrap_or(options.jobs);
+    options.require_cached.clone_from(&args.require_cached);
+    options.approved = match args.yes {
+        true => Approved::Everything,
+        false => Approved::Places(args.approve.clone()),
+    };
+    let folder = args.state.clone().unwrap_or_else(|| plan.folder.join(STATE_FOLDER));
+    options.state = match StateFolder::open(&folder) {
+        Ok(state) => Some(Arc::new(state)),
+        Err(error @ StateError::Folder { .. }) if args.state.is_none() && !args.resume => {
+            say_line(format_args!("warning: {error}: nothing can go on where this run ends"));
+            None
+        }
+        Err(error) => {
+            say_line(format_args!("error: {error}"));
+            let help = match error {
+                StateError::Busy { .. } => {
+                    "wait for its end, or give this run a folder of its own with `--state DIR`"
+                }
+                _ => "choose a folder that can be written to with `--state DIR`",
+            };
+            say_line(format_args!("  help: {help}"));
+            return Err(if matches!(error, StateError::Busy { .. }) { FAILED } else { WRONG });
+        }
+    };
+    Ok(options)
+}
+
+/// The exit code of a run that failed.
+fn exit_code(errors: &[RunError]) -> u8 {
+    if errors.iter().all(RunError::is_missing_approval) {
+        NOT_APPROVED
+    } else if errors.iter().all(RunError::is_of_command_line) {
+        WRONG
+    } else {
+        FAILED
+    }
 }
 
 /// Cancels the run at the first signal; at the second the process ends at once.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Masks;
 use crate::plan::{BuilderKind, Registry, RegistryKind};
 
 /// Why an engine could not build.
@@ -59,6 +60,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// The same error without the values that are hidden.
+    #[must_use]
+    pub(crate) fn hidden(mut self, masks: &Masks) -> Self {
+        if let BuildError::Step { output, .. } = &mut self {
+            output.iter_mut().for_each(|line| *line = masks.hide(line).into_owned());
+        }
+        self
+    }
+
     /// Whether the same build may succeed when it is started again: not if it is the Dockerfile that is wrong, or the
     /// engine that lacks something.
     pub fn may_pass(&self) -> bool {

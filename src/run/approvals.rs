@@ -1,11 +1,10 @@
 //! `approve` steps: who has said yes already, and asking those who have not.
 
-use super::blocks;
 use super::ledger::Done;
 use super::prepare::Prepared;
 use super::{RunError, resolve};
 use crate::host::{Approval, Event, Place};
-use crate::plan::{Step, Text};
+use crate::plan::{Step, Text, blocks};
 
 /// What was approved before the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

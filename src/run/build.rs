@@ -10,7 +10,7 @@ use super::ledger::{Done, Failed};
 use super::needs::not_in_a_registry;
 use super::order::Order;
 use super::prepare::Prepared;
-use crate::host::{BuildRequest, Built, Event, Feature, Logins};
+use crate::host::{BuildError, BuildProgress, BuildRequest, Built, Event, Feature, Logins, secrets};
 use crate::plan::{Context, Image, ImageId, Registry};
 
 /// The pause before a failed build is started again.
@@ -94,14 +94,19 @@ impl Prepared<'_> {
         let observer = &self.host.observer;
         observer.observe(&Event::BuildStarted { image: name() });
         let started = Instant::now();
-        let progress = |progress| observer.observe(&Event::Build { image: name(), progress });
+        self.mask_secrets(image).await;
+        let progress = |progress| {
+            observer.observe(&Event::Build { image: name(), progress: self.hidden(progress) });
+        };
         let build = self.builder(image).build(request, &progress);
+        let failed =
+            |source: BuildError| RunError::Build { image: name(), source: source.hidden(&self.masks) };
         let result = match image.timeout {
             Some(limit) => match tokio::time::timeout(limit, build).await {
-                Ok(result) => result.map_err(|source| RunError::Build { image: name(), source }),
+                Ok(result) => result.map_err(failed),
                 Err(_) => Err(RunError::BuildTimeout { image: name(), limit }),
             },
-            None => build.await.map_err(|source| RunError::Build { image: name(), source }),
+            None => build.await.map_err(failed),
         };
         let elapsed = started.elapsed();
         match &result {
@@ -111,6 +116,24 @@ impl Prepared<'_> {
             Err(_) => observer.observe(&Event::BuildFailed { image: name(), elapsed }),
         }
         result.map(|built| (built, elapsed))
+    }
+
+    /// Hides the values of the secrets that a build is about to read. What has no value is no matter here.
+    async fn mask_secrets(&self, image: &Image) {
+        for secret in image.build.secrets.values() {
+            if let Ok(value) = secrets::read(secret).await {
+                self.masks.add(&String::from_utf8_lossy(&value));
+            }
+        }
+    }
+
+    fn hidden(&self, progress: BuildProgress) -> BuildProgress {
+        match progress {
+            BuildProgress::Output { step, line } => {
+                BuildProgress::Output { step, line: self.masks.hide(&line).into_owned() }
+            }
+            other => other,
+        }
     }
 
     pub(super) fn build_request(&self, id: ImageId) -> Result<BuildRequest, RunError> {

@@ -8,7 +8,7 @@ use super::RunError;
 use super::ledger::{Done, Ledger};
 use super::prepare::Prepared;
 use super::waves::At;
-use crate::host::{CommandRequest, Event, OutputStream, secrets};
+use crate::host::{CommandRequest, Event, Masks, OutputStream, secrets};
 use crate::plan::{Command, EnvValue, Program, ScriptPiece, Text, TextPiece};
 
 /// The pause before a failed command is started again.
@@ -77,6 +77,7 @@ impl Prepared<'_> {
                 EnvValue::Text(text) => resolve(text, self.ledger),
                 EnvValue::Secret { secret } => {
                     let read = secrets::read_line(secret).await;
+                    let read = read.inspect(|value| self.masks.add(value));
                     read.map_err(|error| RunError::CommandSecret {
                         place: Box::new(at.place.clone()),
                         command: shown(),
@@ -86,7 +87,7 @@ impl Prepared<'_> {
             };
             values.insert(name, value);
         }
-        Ok(request(command, values, self.ledger))
+        Ok(CommandRequest { masks: self.masks.clone(), ..request(command, values, self.ledger) })
     }
 }
 
@@ -102,7 +103,7 @@ fn request(command: &Command, mut env: IndexMap<String, String>, ledger: &Ledger
             ("/bin/sh".to_owned(), vec!["-eu".to_owned(), "-c".to_owned(), script])
         }
     };
-    CommandRequest { program, arguments, env, dir: command.dir.clone() }
+    CommandRequest { program, arguments, env, dir: command.dir.clone(), masks: Masks::default() }
 }
 
 /// A text with what the run has found out. The checker has proved that the image is pushed by now.

@@ -44,6 +44,11 @@ pub enum RunError {
     CommandSecret { place: Box<Place>, command: String, cause: String },
     #[error("{} took longer than its `timeout` of {}", words(place), duration_text(*limit))]
     StageTimeout { place: Box<Place>, limit: Duration },
+    #[error(
+        "the last run had another plan{}",
+        if differences.is_empty() { String::new() } else { format!(": {}", differences.join("; ")) }
+    )]
+    PlanDiffers { differences: Vec<String> },
     #[error("nobody can be asked for these approvals: {}", list(places))]
     ApprovalMissing { places: Vec<Place> },
     #[error("{}: \"{question}\" was answered with no", words(place))]
@@ -81,6 +86,11 @@ impl RunError {
             RunError::BuildTimeout { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether the run could not be what was asked for, so that nothing was started.
+    pub fn is_of_command_line(&self) -> bool {
+        matches!(self, RunError::PlanDiffers { .. })
     }
 
     /// Why it failed, without what.
@@ -137,6 +147,9 @@ impl RunError {
             | RunError::StageTimeout { .. }
             | RunError::NotApproved { .. }
             | RunError::Approver { .. } => None,
+            RunError::PlanDiffers { .. } => {
+                Some("nothing was started. Undo the change to go on where it ended, or leave out `--resume` to start again".to_owned())
+            }
             RunError::CommandSecret { .. } => {
                 Some("the secret is read when the command starts; set it, or give the command another one".to_owned())
             }

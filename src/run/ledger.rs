@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::journal::PushedImage;
 use super::{ImageReport, Outcome, Report, RunError, StageReport, WaveReport};
 use crate::host::Built;
 use crate::plan::{ImageId, Plan};
@@ -112,6 +113,26 @@ impl Ledger {
         let work = self.work(id);
         let cell = if moving { &work.moving } else { &work.fixed };
         *cell.get_or_init(push).await
+    }
+
+    /// Whether all tags of an image are pushed.
+    pub(super) fn is_pushed(&self, id: ImageId) -> bool {
+        let work = self.work(id);
+        [&work.fixed, &work.moving].into_iter().all(|cell| cell.get() == Some(&Ok(())))
+    }
+
+    /// An image that another run has pushed is not pushed again.
+    pub(super) fn restore(&self, id: ImageId, pushed: PushedImage) {
+        let work = self.work(id);
+        for cell in [&work.fixed, &work.moving] {
+            // It was set: then it is pushed as well.
+            let _ = cell.set(Ok(()));
+        }
+        self.change_image(id, |image| {
+            image.digest = pushed.digest;
+            image.reference = pushed.reference;
+            image.pushed = pushed.pushed;
+        });
     }
 
     fn work(&self, id: ImageId) -> &Work {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use indexmap::{IndexMap, IndexSet};
 
-use super::blocks::{self, Block};
 use crate::cache::{self, CachePolicy, CacheServices};
 use crate::host::{BuildError, Engine, agents};
+use crate::plan::blocks::{self, Block};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// The images and repositories of the waves whose `when` holds.

@@ -1,8 +1,10 @@
 //! How a plan is run.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use super::Approved;
+use crate::host::StateFolder;
 
 /// Settings of a run that are no part of its plan.
 #[derive(Debug, Clone)]
@@ -13,6 +15,10 @@ pub struct Options {
     /// Go on behind a failure with what does not depend on it.
     pub keep_going: bool,
     pub approved: Approved,
+    /// Where what was done is written down. `None`: nowhere.
+    pub state: Option<Arc<StateFolder>>,
+    /// Go on where the last run ended that has written to `state`, if it had the same plan.
+    pub resume: bool,
     /// Patterns with `*` for instructions, such as `RUN *`: the run fails when one was executed although its image has
     /// a cache.
     pub require_cached: Vec<String>,
@@ -21,6 +27,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { jobs, keep_going: false, approved: Approved::Nothing, require_cached: Vec::new() }
+        let (keep_going, resume) = (false, false);
+        let (state, require_cached) = (None, Vec::new());
+        Self { jobs, keep_going, approved: Approved::Nothing, state, resume, require_cached }
     }
 }

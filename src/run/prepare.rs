@@ -9,11 +9,12 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use super::jobs::Jobs;
+use super::journal::Journal;
 use super::ledger::Ledger;
 use super::needs::{self, Needs, Readiness};
 use super::{Options, RunError};
 use crate::cache::CachePolicy;
-use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, open_builder};
+use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, Masks, RepositoryState, open_builder};
 use crate::plan::{BuilderId, Image, ImageId, Plan, RepositoryId};
 
 /// How long the end of a run waits for engines to take names away.
@@ -25,6 +26,10 @@ pub(super) struct Prepared<'a> {
     pub(super) host: &'a Host,
     pub(super) options: &'a Options,
     pub(super) jobs: Jobs,
+    /// `None`: nothing is written down.
+    pub(super) journal: Option<Journal>,
+    /// The values of secrets that were read.
+    pub(super) masks: Masks,
     /// What becomes of the run.
     pub(super) ledger: &'a Ledger,
     pub(super) needs: Needs,
@@ -47,10 +52,24 @@ impl<'a> Prepared<'a> {
         let needs = Needs::of(plan);
         let id = Uuid::new_v4().simple().to_string();
         let jobs = Jobs::new(options.jobs);
+        let (journal, masks) = (None, Masks::default());
         let (repositories, engines, ready) = Default::default();
-        let mut prepared =
-            Self { plan, host, options, jobs, ledger, needs, repositories, id, engines, ready };
+        let mut prepared = Self {
+            plan,
+            host,
+            options,
+            jobs,
+            journal,
+            masks,
+            ledger,
+            needs,
+            repositories,
+            id,
+            engines,
+            ready,
+        };
         prepared.check_approvals()?;
+        prepared.open_journal().await?;
         for id in prepared.needs.built.clone() {
             let checked = prepared.check(id).await;
             checked.map_err(|source| RunError::Engine { image: plan.image(id).name.clone(), source })?;

@@ -48,8 +48,8 @@ impl Prepared<'_> {
     /// pushed, those that move. A moving tag never names an image of a step that failed; if the run keeps going behind
     /// a failure, it names no image of which a tag failed.
     pub(super) async fn push(&self, images: &[ImageId], behind: usize) -> Done {
-        let done = self.build(images, behind).await;
-        let images: IndexSet<_> = images.iter().copied().collect();
+        let images: IndexSet<_> = images.iter().copied().filter(|id| !self.ledger.is_pushed(*id)).collect();
+        let done = self.build(&images.iter().copied().collect::<Vec<_>>(), behind).await;
         let built =
             |id: ImageId| self.ledger.built(id).map(|built| ToPush { id, built, existing: Existing::new() });
         let images: Vec<_> = images.into_iter().filter_map(built).collect();
@@ -86,7 +86,11 @@ impl Prepared<'_> {
             Phase::Moving => true,
         };
         let image = &*image;
-        self.ledger.push_once(image.id, moving, || self.push_tags(image, moving)).await
+        self.ledger.push_once(image.id, moving, || self.push_tags(image, moving)).await?;
+        if moving {
+            self.image_pushed(image.id).await;
+        }
+        Ok(())
     }
 
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.

@@ -1,7 +1,6 @@
 //! What a plan can say but this version cannot run. It is refused before anything is built, never left out.
 
-use super::blocks;
-use crate::plan::{Image, Plan, RegistryKind, Repository, Step};
+use crate::plan::{Image, Plan, RegistryKind, Repository, Step, blocks};
 
 /// The first thing in the plan that this version does not run, in words.
 pub(crate) fn missing(plan: &Plan) -> Option<String> {

@@ -44,6 +44,8 @@ wave deploy {
 "#;
 
 mod publication;
+mod resume;
+mod selection;
 mod waves;
 
 /// Every path is what it needs to be.
@@ -63,7 +65,7 @@ impl Environment for AnyFile {
     }
 }
 
-fn plan_of(text: &str) -> Plan {
+pub(super) fn plan_of(text: &str) -> Plan {
     let mut sources = SourceMap::new();
     let file = sources.add(".cachefile", "/p/.cachefile", text);
     let (program, diagnostics) = crate::check(&mut sources, file, &AnyFile);

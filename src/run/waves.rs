@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use super::blocks::{self, Block, Part};
 use super::ledger::{Done, Failed};
 use super::order::Order;
 use super::prepare::Prepared;
 use super::{RunError, WaveState};
 use crate::host::{Event, Place};
+use crate::plan::blocks::{self, Block, Part};
 use crate::plan::{EnvValue, Stage, Step};
 
 /// Where a step stands, and what its block means for it.
@@ -102,9 +102,12 @@ impl Prepared<'_> {
         let limit = stage.and_then(|stage| stage.timeout);
         let mut used = Duration::ZERO;
         for (index, step) in block.steps.iter().enumerate() {
+            if self.was_done(block, index) {
+                continue;
+            }
             let behind = behind + block.steps.len() - index - 1;
             let at = At { place, env: stage.map(|stage| &stage.env), behind };
-            let _job = match step {
+            let job = match step {
                 Step::Command(_) => Some(self.jobs.take(behind).await),
                 _ => None,
             };
@@ -121,6 +124,8 @@ impl Prepared<'_> {
             self.tell(Event::StepFinished { place: place(), step: index, succeeded, elapsed });
             done?;
             used += elapsed;
+            drop(job);
+            self.step_done(block, index).await;
         }
         Ok(())
     }

@@ -22,6 +22,8 @@ mod git;
 mod golden;
 mod holds;
 mod iam;
+#[cfg(feature = "cli")]
+mod killed;
 mod language;
 #[cfg(all(feature = "cli", feature = "otel"))]
 mod otel;

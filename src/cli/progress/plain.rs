@@ -72,6 +72,12 @@ pub(super) fn line(event: &Event) -> Option<String> {
     let line = match event {
         Event::WaveStarted { wave } => format!("wave {wave}"),
         Event::WaveSkipped { wave, reason } => format!("wave {wave}: skipped, {reason}"),
+        Event::StateNotKept { cause } => {
+            format!(
+                "warning: the state of the run cannot be kept ({cause}): nothing can go on where this run ends"
+            )
+        }
+        Event::Resumed { steps, images } => resumed(*steps, images),
         Event::StageStarted { stage, .. } => format!("  stage {stage}"),
         Event::StageSkipped { stage, reason, .. } => format!("  stage {stage}: skipped, {reason}"),
         Event::StageFinished { stage, succeeded, elapsed, .. } => {
@@ -150,6 +156,12 @@ fn image_line(event: &Event) -> Option<String> {
         _ => return None,
     };
     Some(line)
+}
+
+fn resumed(steps: usize, images: &[String]) -> String {
+    let steps = if steps == 1 { "1 step was".to_owned() } else { format!("{steps} steps were") };
+    let images = if images.is_empty() { String::new() } else { format!("; pushed: {}", images.join(", ")) };
+    format!("going on with the last run: {steps} done already{images}")
 }
 
 /// What the next machine finds, and why it does not find the rest.

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::host::Place;
-use crate::plan::{Plan, Stage, Step, Wave, WaveBody};
+use super::{Place, Plan, Stage, Step, Wave, WaveBody};
 
 /// A block of a wave.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +77,19 @@ impl<'a> Block<'a> {
         };
         let is_stage = block.is_some() && matches!(self.part, Part::Stage(_));
         Place { block, is_stage, ..Place::wave(&wave.name) }
+    }
+
+    /// What identifies a step of the block, in a plan that is the same.
+    pub(crate) fn key(&self, plan: &Plan, index: usize) -> String {
+        let wave = &self.wave_of(plan).name;
+        match self.part {
+            Part::Whole => format!("{wave}/{index}"),
+            Part::Pre => format!("{wave}/pre/{index}"),
+            Part::Stage(_) => {
+                format!("{wave}/stage {}/{index}", self.stage(plan).map_or("", |stage| &stage.name))
+            }
+            Part::Post => format!("{wave}/post/{index}"),
+        }
     }
 
     /// Whether this block has ended when the other one starts.
