@@ -1,11 +1,13 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod approve;
 mod cache;
 mod check;
 mod doctor;
 mod explain;
 mod fmt;
+mod iam;
 mod list;
 mod load;
 mod plan;
@@ -16,13 +18,15 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// The pipeline failed.
 const FAILED: u8 = 1;
 /// The file or the command line is wrong; clap uses the same.
 const WRONG: u8 = 2;
+/// An approval is missing.
+const NOT_APPROVED: u8 = 3;
 /// Interrupted by Ctrl-C, SIGTERM or SIGHUP.
 const INTERRUPTED: u8 = 130;
 
@@ -47,6 +51,7 @@ Examples:
   cachelang explain E0201                what a code means
   cachelang plan                         what a run would do
   cachelang list                         what the file declares
+  cachelang iam                          what AWS must allow a run of the file
   cachelang doctor                       whether a run could start here
 
 Environment:
@@ -57,7 +62,7 @@ Environment:
   NO_COLOR       no colours
 
 Exit codes:
-  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 130 interrupted";
+  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -68,7 +73,7 @@ Examples:
   cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
   cachelang run --progress plain 2> build.log
   cachelang run --require-cached 'RUN pip *'     fail if the dependencies were installed anew")]
-    Run(RunArgs),
+    Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs
     #[command(after_help = "\
@@ -123,6 +128,20 @@ Exit codes:
   0 a run could start, 1 it could not, 2 the file or the command line is wrong")]
     Doctor(load::InputArgs),
 
+    /// Print the IAM policy that a run of the file needs on AWS
+    #[command(after_help = "\
+The least policy for all waves of the file, as JSON that can be pasted into IAM. Nothing is asked of AWS. Where the file \
+uses several profiles or roles, each has a policy of its own, and a line on standard error says whose it is.
+
+Examples:
+  cachelang iam
+  cachelang iam --param target=ecr > policy.json
+  cachelang iam > policy.json && aws iam put-role-policy --role-name ci --policy-name cachelang \
+--policy-document file://policy.json
+
+Exit codes:
+  0 done, 2 the file or the command line is wrong")]
+    Iam(load::FileArgs),
     /// Look at caches
     #[command(subcommand)]
     Cache(cache::CacheCommand),
@@ -139,21 +158,6 @@ Examples:
 Exit codes:
   0 done, 2 the file or the command line is wrong; what could be read is listed even then")]
     List(list::ListArgs),
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    #[command(flatten)]
-    input: load::InputArgs,
-
-    /// Fail if an instruction that matches was executed although its image has a cache; may be repeated. `*` stands for
-    /// any text
-    #[arg(long, value_name = "PATTERN")]
-    require_cached: Vec<String>,
-
-    /// How to show progress
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -180,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => block_on(doctor::doctor(&args)),
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
+        Command::Iam(args) => iam::iam(args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
         Command::Cache(command) => block_on(cache::cache(command)),
@@ -225,7 +230,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = match verbose {
         0 => "off",
         1 => "cachelang=debug",
-        _ => "cachelang=trace,tonic=debug,bollard=debug,oci_client=debug,aws_config=debug",
+        _ => "cachelang=trace,tonic=debug,bollard=debug,aws_config=debug",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

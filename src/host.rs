@@ -4,10 +4,12 @@
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
 pub(crate) mod agents;
+mod approver;
 mod build;
 pub mod commands;
 mod engine;
 mod error;
+mod place;
 mod registry;
 pub(crate) mod secrets;
 
@@ -22,9 +24,11 @@ use crate::cache::CacheServices;
 use crate::cache::proof::CacheProof;
 use crate::plan;
 
+pub use approver::{Approval, Approver, Nobody};
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
+pub use place::Place;
 pub use registry::{
     Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
     Registry, RepositoryState, TagRules,
@@ -38,11 +42,10 @@ pub struct Host {
     pub registry: Arc<dyn Registry>,
     pub commands: Arc<dyn Commands>,
     pub observer: Arc<dyn Observer>,
+    /// By default [`Nobody`].
+    pub approver: Arc<dyn Approver>,
     /// For caches that are not in a registry.
     pub caches: CacheServices,
-    /// Patterns with `*` for instructions, such as `RUN *`: a run fails when one was executed although its image has
-    /// a cache.
-    pub required: Vec<String>,
 }
 
 impl Host {
@@ -52,14 +55,14 @@ impl Host {
         commands: Arc<dyn Commands>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        let (caches, required) = Default::default();
-        Self { builders, registry, commands, observer, caches, required }
+        let (approver, caches) = (Arc::new(Nobody), CacheServices::default());
+        Self { builders, registry, commands, observer, approver, caches }
     }
 
-    /// The same host, for a run whose instructions that match one of the patterns must come from caches.
+    /// The same host, with somebody who is asked by `approve` steps.
     #[must_use]
-    pub fn with_required(mut self, patterns: Vec<String>) -> Self {
-        self.required = patterns;
+    pub fn with_approver(mut self, approver: Arc<dyn Approver>) -> Self {
+        self.approver = approver;
         self
     }
 
@@ -231,6 +234,21 @@ pub enum Event {
         wave: String,
         reason: String,
     },
+    StageStarted {
+        wave: String,
+        stage: String,
+    },
+    StageSkipped {
+        wave: String,
+        stage: String,
+        reason: String,
+    },
+    StageFinished {
+        wave: String,
+        stage: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
     BuildStarted {
         image: String,
     },
@@ -342,17 +360,35 @@ pub enum Event {
         reference: String,
         digest: String,
     },
+    /// A person is asked.
+    ApprovalAwaited {
+        place: Place,
+        question: String,
+    },
+    /// It was said yes, now or before the run.
+    Approved {
+        place: Place,
+        question: String,
+    },
     CommandStarted {
-        wave: String,
+        place: Place,
         command: String,
     },
     CommandOutput {
-        wave: String,
+        place: Place,
         stream: OutputStream,
         line: String,
     },
+    /// The command failed and is started again: attempt 2 of 3.
+    CommandRetried {
+        place: Place,
+        command: String,
+        cause: String,
+        attempt: u32,
+        attempts: u32,
+    },
     CommandFinished {
-        wave: String,
+        place: Place,
         command: String,
         succeeded: bool,
         elapsed: Duration,

@@ -40,6 +40,7 @@ pub mod doctor;
 pub mod environment;
 mod git;
 pub mod host;
+pub mod iam;
 pub mod include;
 pub mod load;
 pub mod plan;

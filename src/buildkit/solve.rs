@@ -24,6 +24,11 @@ pub(super) fn named_dir(name: &str) -> String {
     format!("context-{name}")
 }
 
+/// The name of the context that a local directory holds.
+pub(super) fn context_of_dir(dir: &str) -> Option<&str> {
+    dir.strip_prefix("context-")
+}
+
 /// The request for one build on an engine with this image store; `session` is who serves its files.
 pub(super) fn request(wanted: &BuildRequest, store: ImageStore, session: &str) -> SolveRequest {
     let exporter = exporter(wanted, store);

@@ -35,6 +35,9 @@ pub(super) enum WalkError {
     NotUnicode { path: String },
     #[error(transparent)]
     Pattern(#[from] BadPattern),
+    /// The frontend takes the patterns of what not to send from there, and from nowhere else.
+    #[error("`.dockerignore` has an {0}")]
+    Ignore(BadPattern),
 }
 
 impl WalkError {

@@ -1,14 +1,17 @@
 //! `cachelang run`
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::approve::Terminal;
 use super::load::{self, Loaded, Params, show_diagnostics};
 use super::progress;
 use super::say::{print_line, say_line};
-use super::{FAILED, INTERRUPTED, RunArgs, WRONG, table};
+use super::{FAILED, INTERRUPTED, NOT_APPROVED, Progress, WRONG, table};
 use crate::buildkit::{Address, EngineBuilders};
 use crate::cache::CacheServices;
 use crate::diag::Label;
@@ -18,8 +21,52 @@ use crate::host::{DockerfilePlace, Host};
 use crate::load::ProcessEnvironment;
 use crate::plan::Plan;
 use crate::registry::Registries;
-use crate::run::{Outcome, RunError};
+use crate::run::{Approved, Options, Outcome, RunError};
 use crate::source::{SourceMap, Span};
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    input: load::InputArgs,
+
+    /// How many builds and commands run at the same time [default: the number of cores]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Behind a failure, go on with what does not depend on it
+    #[arg(short, long)]
+    keep_going: bool,
+
+    /// Say yes beforehand to the `approve` steps of a stage; may be repeated
+    #[arg(long, value_name = "WAVE.STAGE")]
+    approve: Vec<String>,
+
+    /// Say yes beforehand to all `approve` steps
+    #[arg(short, long, conflicts_with = "approve")]
+    yes: bool,
+
+    /// Fail if an instruction that matches was executed although its image has a cache; may be repeated. `*` stands for
+    /// any text
+    #[arg(long, value_name = "PATTERN")]
+    require_cached: Vec<String>,
+
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    progress: Progress,
+}
+
+impl RunArgs {
+    fn options(&self) -> Options {
+        let mut options = Options { keep_going: self.keep_going, ..Options::default() };
+        options.jobs = self.jobs.unwrap_or(options.jobs);
+        options.require_cached.clone_from(&self.require_cached);
+        options.approved = match self.yes {
+            true => Approved::Everything,
+            false => Approved::Places(self.approve.clone()),
+        };
+        options
+    }
+}
 
 /// Runs the pipeline and returns the exit code.
 pub(super) async fn run(args: &RunArgs) -> u8 {
@@ -35,11 +82,11 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
         Arc::new(LocalCommands::new()),
         progress.clone(),
     )
-    .with_caches(CacheServices::of_machine(&environment))
-    .with_required(args.require_cached.clone());
+    .with_approver(Arc::new(Terminal::default()))
+    .with_caches(CacheServices::of_machine(&environment));
     let cancelled = CancellationToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancelled.clone()));
-    let report = crate::run::run(&plan, &host, &cancelled).await;
+    let report = crate::run::run(&plan, &host, &args.options(), &cancelled).await;
     signals.abort();
     progress.finish();
     if let Some(table) = table::images(&report) {
@@ -49,7 +96,7 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
         Outcome::Done => 0,
         Outcome::Failed(errors) => {
             errors.iter().for_each(show_error);
-            FAILED
+            if errors.iter().all(RunError::is_missing_approval) { NOT_APPROVED } else { FAILED }
         }
         Outcome::Cancelled => {
             say_line(format_args!("interrupted: running builds and commands were stopped"));

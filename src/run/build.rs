@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indexmap::{IndexMap, IndexSet};
 
 use super::RunError;
-use super::ledger::Done;
+use super::ledger::{Done, Failed};
 use super::needs::not_in_a_registry;
 use super::order::Order;
 use super::prepare::Prepared;
@@ -19,14 +19,18 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 impl Prepared<'_> {
     /// Builds those of the images that this run has not built yet, with all that they need. Each is started as soon
     /// as its needs are built; after a failure nothing more is, and what runs is waited for.
-    pub(super) async fn build(&self, images: &[ImageId]) -> Done {
+    ///
+    /// `behind` is how many steps there are at least behind these builds.
+    pub(super) async fn build(&self, images: &[ImageId], behind: usize) -> Done {
         let missing = self.missing(images);
         let needs: Vec<Vec<usize>> = missing.iter().map(|id| self.needs_among(*id, &missing)).collect();
+        let order = Order::new(&needs, vec![1; missing.len()]);
         let build = |index: usize| {
             let id = *missing.get_index(index).expect("it is one of the missing");
-            self.ledger.build_once(id, move || self.build_one(id))
+            let behind = behind + order.behind(index);
+            self.ledger.build_once(id, move || self.build_in_turn(id, behind))
         };
-        Order::new(&needs).run(|| self.may_start(), build).await
+        order.run(|| self.may_start(), build).await
     }
 
     /// The images with their needs, as far as they are not built.
@@ -47,6 +51,15 @@ impl Prepared<'_> {
     fn needs_among(&self, id: ImageId, missing: &IndexSet<ImageId>) -> Vec<usize> {
         let needs: IndexSet<_> = self.plan.image(id).needs.iter().collect();
         needs.into_iter().filter_map(|need| missing.get_index_of(need)).collect()
+    }
+
+    /// Builds an image when there is a job for it.
+    async fn build_in_turn(&self, id: ImageId, behind: usize) -> Result<(Built, Duration), Failed> {
+        let _job = self.jobs.take(behind).await;
+        if !self.may_start() {
+            return Err(Failed);
+        }
+        self.build_one(id).await.map_err(|error| self.ledger.fail(error))
     }
 
     /// Builds one image, again if that fails for a reason that may pass and the image has `retries`.

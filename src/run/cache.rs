@@ -58,7 +58,7 @@ impl Prepared<'_> {
         caches: &[CacheImport],
     ) -> Result<(), RunError> {
         let is_required = |instruction: &str| {
-            self.host.required.iter().any(|pattern| matches_pattern(pattern, instruction))
+            self.options.require_cached.iter().any(|pattern| matches_pattern(pattern, instruction))
         };
         let executed = built.steps.iter().filter(|step| !step.cached && is_required(step.instruction()));
         let steps: Vec<_> = executed.map(|step| format!("`{}`", step.instruction())).collect();
@@ -76,8 +76,9 @@ impl Prepared<'_> {
 
     async fn settle_cache(&self, id: ImageId, built: &Built) {
         let image = self.plan.image(id);
-        let digest = self.ledger.of_image(id, |image| image.digest.clone());
-        let (Some(digest), Some(first)) = (digest, image.tags.first()) else { return };
+        let (digest, is_settled) =
+            self.ledger.of_image(id, |image| (image.digest.clone(), image.cache.is_some()));
+        let (Some(digest), Some(first), false) = (digest, image.tags.first(), is_settled) else { return };
         for target in &self.cache(id).images {
             self.write_cache(id, built, &digest, target).await;
         }

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use super::RunError;
 use super::ledger::{Done, Ledger};
 use super::prepare::Prepared;
-use crate::host::{CommandRequest, Event, Host, OutputStream};
+use super::waves::At;
+use crate::host::{CommandRequest, Event, OutputStream, secrets};
 use crate::plan::{Command, EnvValue, Plan, Program, ScriptPiece, Text, TextPiece};
 
 /// The pause before a failed command is started again.
@@ -15,60 +16,82 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 impl Prepared<'_> {
     /// Runs a command, again if it fails and has `retries`.
-    pub(super) async fn command(&self, wave: &str, command: &Command) -> Done {
-        let request = request(command, self.ledger);
+    pub(super) async fn command(&self, at: &At<'_>, command: &Command) -> Done {
         let shown = shown(self.plan, command);
-        let mut attempts = 0;
+        let attempts = command.retries + 1;
+        let mut attempt = 1;
         loop {
-            match attempt(self.host, wave, &shown, command, &request).await {
-                Err(_) if attempts < command.retries => {
-                    attempts += 1;
-                    tokio::time::sleep(RETRY_DELAY).await;
-                }
-                result => return result.map_err(|error| self.ledger.fail(error)),
+            let ended = self.attempt_command(at, &shown, command).await;
+            let Err(error) = ended else { return Ok(()) };
+            if attempt == attempts || !self.may_start() {
+                return Err(self.ledger.fail(error));
             }
+            attempt += 1;
+            let (place, command, cause) = (at.place.clone(), shown.clone(), error.cause());
+            self.tell(Event::CommandRetried { place, command, cause, attempt, attempts });
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
-}
 
-async fn attempt(
-    host: &Host,
-    wave: &str,
-    shown: &str,
-    command: &Command,
-    request: &CommandRequest,
-) -> Result<(), RunError> {
-    let (wave, shown) = (|| wave.to_owned(), || shown.to_owned());
-    host.observer.observe(&Event::CommandStarted { wave: wave(), command: shown() });
-    let started = Instant::now();
-    let output = |stream: OutputStream, line: &str| {
-        host.observer.observe(&Event::CommandOutput { wave: wave(), stream, line: line.to_owned() });
-    };
-    let running = host.commands.run(request, &output);
-    let failed = |source| RunError::Command { wave: wave(), command: shown(), source };
-    let result = match command.timeout {
-        Some(limit) => match tokio::time::timeout(limit, running).await {
-            Ok(result) => result.map_err(failed),
-            Err(_) => Err(RunError::CommandTimeout { wave: wave(), command: shown(), limit }),
-        },
-        None => running.await.map_err(failed),
-    };
-    if result.is_err() {
-        // What was given up must not run beside the next attempt, or after the run.
-        host.commands.settle().await;
+    async fn attempt_command(&self, at: &At<'_>, shown: &str, command: &Command) -> Result<(), RunError> {
+        let (place, shown) = (|| at.place.clone(), || shown.to_owned());
+        let request = self.request(at, &shown, command).await?;
+        self.tell(Event::CommandStarted { place: place(), command: shown() });
+        let started = Instant::now();
+        let output = |stream: OutputStream, line: &str| {
+            self.tell(Event::CommandOutput { place: place(), stream, line: line.to_owned() });
+        };
+        let running = self.host.commands.run(&request, &output);
+        let failed = |source| RunError::Command { place: place(), command: shown(), source };
+        let result = match command.timeout {
+            Some(limit) => match tokio::time::timeout(limit, running).await {
+                Ok(result) => result.map_err(failed),
+                Err(_) => Err(RunError::CommandTimeout { place: place(), command: shown(), limit }),
+            },
+            None => running.await.map_err(failed),
+        };
+        if result.is_err() {
+            // What was given up must not run beside the next attempt, or after the run.
+            self.host.commands.settle().await;
+        }
+        let (succeeded, elapsed) = (result.is_ok(), started.elapsed());
+        self.tell(Event::CommandFinished { place: place(), command: shown(), succeeded, elapsed });
+        result
     }
-    let (succeeded, elapsed) = (result.is_ok(), started.elapsed());
-    host.observer.observe(&Event::CommandFinished { wave: wave(), command: shown(), succeeded, elapsed });
-    result
+
+    /// The command with all its values. Secrets are read now, each time.
+    async fn request(
+        &self,
+        at: &At<'_>,
+        shown: &dyn Fn() -> String,
+        command: &Command,
+    ) -> Result<CommandRequest, RunError> {
+        let mut env = IndexMap::new();
+        // The step's own variables win over those of its stage.
+        for (name, value) in at.env.into_iter().flatten().chain(&command.env) {
+            env.insert(name.clone(), value);
+        }
+        let mut values = IndexMap::new();
+        for (name, value) in env {
+            let value = match value {
+                EnvValue::Text(text) => resolve(text, self.ledger),
+                EnvValue::Secret { secret } => {
+                    let read = secrets::read_line(secret).await;
+                    read.map_err(|error| RunError::CommandSecret {
+                        place: at.place.clone(),
+                        command: shown(),
+                        cause: error.to_string(),
+                    })?
+                }
+            };
+            values.insert(name, value);
+        }
+        Ok(request(command, values, self.ledger))
+    }
 }
 
-fn request(command: &Command, ledger: &Ledger) -> CommandRequest {
-    let env = command.env.iter().filter_map(|(name, value)| match value {
-        EnvValue::Text(text) => Some((name.clone(), resolve(text, ledger))),
-        // Refused before the run.
-        EnvValue::Secret { .. } => None,
-    });
-    let mut env: IndexMap<String, String> = env.collect();
+/// The command with an environment.
+fn request(command: &Command, mut env: IndexMap<String, String>, ledger: &Ledger) -> CommandRequest {
     let (program, arguments) = match &command.program {
         Program::Run(words) => {
             let mut words = words.iter().map(|word| resolve(word, ledger));
@@ -83,7 +106,7 @@ fn request(command: &Command, ledger: &Ledger) -> CommandRequest {
 }
 
 /// A text with what the run has found out. The checker has proved that the image is pushed by now.
-fn resolve(text: &Text, ledger: &Ledger) -> String {
+pub(super) fn resolve(text: &Text, ledger: &Ledger) -> String {
     let piece = |piece: &TextPiece| match piece {
         TextPiece::Literal(literal) => literal.clone(),
         TextPiece::Ref(id) => ledger.of_image(*id, |image| image.reference.clone()).unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use super::{ImageReport, Outcome, Report, RunError, WaveState};
+use super::{ImageReport, Outcome, Report, RunError, StageReport, WaveReport};
 use crate::host::Built;
 use crate::plan::{ImageId, Plan};
 
@@ -25,7 +25,18 @@ pub(super) fn all(ended: impl IntoIterator<Item = Done>) -> Done {
 /// a shared reference; nobody holds its lock while waiting.
 pub(super) struct Ledger {
     state: Mutex<State>,
-    builds: Vec<OnceCell<Done>>,
+    /// By image.
+    work: Vec<Work>,
+}
+
+/// What is done once for an image, whichever step comes first.
+#[derive(Default)]
+struct Work {
+    build: OnceCell<Done>,
+    /// The push of the tags that name one build.
+    fixed: OnceCell<Done>,
+    /// The push of the moving tags.
+    moving: OnceCell<Done>,
 }
 
 struct State {
@@ -36,7 +47,7 @@ struct State {
 impl Ledger {
     pub(super) fn new(plan: &Plan) -> Self {
         let state = State { report: Report::new(plan), errors: Vec::new() };
-        Self { state: Mutex::new(state), builds: plan.images.iter().map(|_| OnceCell::new()).collect() }
+        Self { state: Mutex::new(state), work: plan.images.iter().map(|_| Work::default()).collect() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -63,18 +74,27 @@ impl Ledger {
         change(self.state().report.image_mut(id));
     }
 
-    pub(super) fn set_wave(&self, index: usize, state: WaveState) {
-        self.state().report.set_wave(index, state);
+    pub(super) fn change_wave(&self, index: usize, change: impl FnOnce(&mut WaveReport)) {
+        if let Some(wave) = self.state().report.waves.get_mut(index) {
+            change(wave);
+        }
+    }
+
+    pub(super) fn change_stage(&self, wave: usize, index: usize, change: impl FnOnce(&mut StageReport)) {
+        self.change_wave(wave, |wave| {
+            if let Some(stage) = wave.stages.get_mut(index) {
+                change(stage);
+            }
+        });
     }
 
     /// Builds an image if no other step has or does, and waits for the end of its build.
     pub(super) async fn build_once<F>(&self, id: ImageId, build: impl FnOnce() -> F) -> Done
     where
-        F: Future<Output = Result<(Built, Duration), RunError>>,
+        F: Future<Output = Result<(Built, Duration), Failed>>,
     {
-        let cell = self.builds.get(id.0).expect("a ledger has every image of its plan");
-        let ended = cell.get_or_init(|| async {
-            let (built, elapsed) = build().await.map_err(|error| self.fail(error))?;
+        let ended = self.work(id).build.get_or_init(|| async {
+            let (built, elapsed) = build().await?;
             self.change_image(id, |image| {
                 image.built = Some(built);
                 image.build_time = elapsed;
@@ -82,6 +102,20 @@ impl Ledger {
             Ok(())
         });
         *ended.await
+    }
+
+    /// Pushes the moving or the other tags of an image if no other step has or does, and waits for the end of that.
+    pub(super) async fn push_once<F>(&self, id: ImageId, moving: bool, push: impl FnOnce() -> F) -> Done
+    where
+        F: Future<Output = Done>,
+    {
+        let work = self.work(id);
+        let cell = if moving { &work.moving } else { &work.fixed };
+        *cell.get_or_init(push).await
+    }
+
+    fn work(&self, id: ImageId) -> &Work {
+        self.work.get(id.0).expect("a ledger has every image of its plan")
     }
 
     pub(super) fn built(&self, id: ImageId) -> Option<Built> {

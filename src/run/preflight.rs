@@ -1,6 +1,5 @@
 //! Tags that can be pushed once only: whether they exist, before anything is built and again before anything is pushed.
 
-use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indexmap::{IndexMap, IndexSet};
 
@@ -56,20 +55,13 @@ impl Prepared<'_> {
         }
     }
 
-    /// Those tags of built images that name them for ever already.
+    /// Those tags of a built image that name it for ever already.
     ///
     /// # Errors
     /// When a fixed tag names another image: then nothing may be pushed.
-    pub(super) async fn existing(&self, images: &[(ImageId, Built)]) -> Result<Existing, Failed> {
-        let lookups = images.iter().map(|(id, built)| async move {
-            let tags = &self.plan.image(*id).tags;
-            let kept = self.kept(*id, tags, |manifest| manifest.is_of(built)).await;
-            kept.map_err(|error| self.ledger.fail(error))
-        });
-        join_all(lookups).await.into_iter().try_fold(Existing::new(), |mut existing, found| {
-            existing.extend(found?);
-            Ok(existing)
-        })
+    pub(super) async fn existing(&self, id: ImageId, built: &Built) -> Result<Existing, Failed> {
+        let kept = self.kept(id, &self.plan.image(id).tags, |manifest| manifest.is_of(built)).await;
+        kept.map_err(|error| self.ledger.fail(error))
     }
 
     /// Those of the tags that are fixed and exist. Each must be of the image.

@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use indexmap::IndexMap;
 use uuid::Uuid;
 
-use super::RunError;
+use super::jobs::Jobs;
 use super::ledger::Ledger;
 use super::needs::{self, Needs, Readiness};
+use super::{Options, RunError};
 use crate::cache::CachePolicy;
 use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, open_builder};
 use crate::plan::{BuilderId, Image, ImageId, Plan, RepositoryId};
@@ -22,6 +23,8 @@ const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Prepared<'a> {
     pub(super) plan: &'a Plan,
     pub(super) host: &'a Host,
+    pub(super) options: &'a Options,
+    pub(super) jobs: Jobs,
     /// What becomes of the run.
     pub(super) ledger: &'a Ledger,
     pub(super) needs: Needs,
@@ -35,11 +38,19 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(super) async fn new(plan: &'a Plan, host: &'a Host, ledger: &'a Ledger) -> Result<Self, RunError> {
+    pub(super) async fn new(
+        plan: &'a Plan,
+        host: &'a Host,
+        options: &'a Options,
+        ledger: &'a Ledger,
+    ) -> Result<Self, RunError> {
         let needs = Needs::of(plan);
         let id = Uuid::new_v4().simple().to_string();
+        let jobs = Jobs::new(options.jobs);
         let (repositories, engines, ready) = Default::default();
-        let mut prepared = Self { plan, host, ledger, needs, repositories, id, engines, ready };
+        let mut prepared =
+            Self { plan, host, options, jobs, ledger, needs, repositories, id, engines, ready };
+        prepared.check_approvals()?;
         for id in prepared.needs.built.clone() {
             let checked = prepared.check(id).await;
             checked.map_err(|source| RunError::Engine { image: plan.image(id).name.clone(), source })?;
@@ -81,9 +92,13 @@ impl<'a> Prepared<'a> {
         Ok(())
     }
 
-    /// Whether something new may be started: nothing has failed.
+    /// Whether something new may be started: nothing has failed, or it does not matter for what does not depend on it.
     pub(super) fn may_start(&self) -> bool {
-        !self.ledger.has_failed()
+        self.options.keep_going || !self.ledger.has_failed()
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.host.observer.observe(&event);
     }
 
     fn entry(&self, image: &Image) -> &(Arc<dyn Builder>, Engine) {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use indexmap::IndexSet;
 
 use super::RunError;
-use super::ledger::{Done, all};
+use super::ledger::{Done, Failed};
 use super::preflight::Existing;
 use super::prepare::Prepared;
 use crate::host::{Built, Event, Manifest, PushError, PushRequest, Pushed};
@@ -26,35 +26,78 @@ pub(super) struct PublishedTag {
     pub(super) elapsed: Duration,
 }
 
+/// An image of a step on its way to its tags.
+struct ToPush {
+    id: ImageId,
+    built: Built,
+    existing: Existing,
+}
+
+/// What is done for all images of a step before the next is done for any.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// Tags that can be pushed once only.
+    LookUp,
+    /// The tags that name one build.
+    Fixed,
+    Moving,
+}
+
 impl Prepared<'_> {
     /// Builds the images and pushes all their tags: first those that name one build, then, if all of these are
-    /// pushed, those that move. A moving tag never names an image of a step that failed.
-    pub(super) async fn push(&self, images: &[ImageId]) -> Done {
-        self.build(images).await?;
+    /// pushed, those that move. A moving tag never names an image of a step that failed; if the run keeps going behind
+    /// a failure, it names no image of which a tag failed.
+    pub(super) async fn push(&self, images: &[ImageId], behind: usize) -> Done {
+        let done = self.build(images, behind).await;
         let images: IndexSet<_> = images.iter().copied().collect();
-        let built = |id: ImageId| self.ledger.built(id).map(|built| (id, built));
+        let built =
+            |id: ImageId| self.ledger.built(id).map(|built| ToPush { id, built, existing: Existing::new() });
         let images: Vec<_> = images.into_iter().filter_map(built).collect();
-        let existing = self.existing(&images).await?;
-        for moving in [false, true] {
-            let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, &existing, moving));
-            let pushed = all(join_all(pushes).await);
-            if moving || pushed.is_err() {
-                // What was sent is of use to the next build, whether all of it was or not.
-                self.settle_caches(&images).await;
+        let all: Vec<_> = images.iter().map(|image| (image.id, image.built.clone())).collect();
+        let done = self.push_phases(images, done).await;
+        // What was sent is of use to the next build, whether all of it was or not.
+        self.settle_caches(&all).await;
+        done
+    }
+
+    async fn push_phases(&self, mut images: Vec<ToPush>, mut done: Done) -> Done {
+        for phase in [Phase::LookUp, Phase::Fixed, Phase::Moving] {
+            if done.is_err() && !self.options.keep_going {
+                return done;
             }
-            pushed?;
+            let ended = join_all(images.iter_mut().map(|image| self.push_phase(image, phase))).await;
+            let mut ended = ended.into_iter();
+            images.retain(|_| {
+                let ended = ended.next().unwrap_or(Err(Failed));
+                done = done.and(ended);
+                ended.is_ok()
+            });
         }
-        Ok(())
+        done
+    }
+
+    async fn push_phase(&self, image: &mut ToPush, phase: Phase) -> Done {
+        let moving = match phase {
+            Phase::LookUp => {
+                image.existing = self.existing(image.id, &image.built).await?;
+                return Ok(());
+            }
+            Phase::Fixed => false,
+            Phase::Moving => true,
+        };
+        let image = &*image;
+        self.ledger.push_once(image.id, moving, || self.push_tags(image, moving)).await
     }
 
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.
-    async fn push_tags(&self, id: ImageId, built: &Built, existing: &Existing, moving: bool) -> Done {
-        for pushed in self.plan.image(id).tags.iter().filter(|pushed| pushed.moving == moving) {
+    async fn push_tags(&self, image: &ToPush, moving: bool) -> Done {
+        let ToPush { id, built, existing } = image;
+        for pushed in self.plan.image(*id).tags.iter().filter(|pushed| pushed.moving == moving) {
             let published = match existing.get(&pushed.tag) {
-                Some(manifest) => Ok(self.keep(id, &pushed.tag, manifest)),
-                None => self.push_one(self.plan.image(id), built, &pushed.tag).await,
+                Some(manifest) => Ok(self.keep(*id, &pushed.tag, manifest)),
+                None => self.push_one(self.plan.image(*id), built, &pushed.tag).await,
             };
-            self.record(id, published.map_err(|error| self.ledger.fail(error))?);
+            self.record(*id, published.map_err(|error| self.ledger.fail(error))?);
         }
         Ok(())
     }

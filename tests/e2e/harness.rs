@@ -2,8 +2,10 @@
 
 pub mod certificates;
 pub mod docker;
+pub mod faults;
 pub mod http;
 pub mod image;
+pub mod images;
 pub mod processes;
 pub mod proxy;
 pub mod registry;
@@ -136,9 +138,13 @@ impl Project {
 
     /// `cachelang doctor` in this folder.
     pub fn doctor(&self) -> Ended {
+        self.doctor_command().run()
+    }
+
+    pub fn doctor_command(&self) -> Cachelang {
         let mut command = Command::new(PROGRAM);
         command.arg("doctor");
-        self.prepare(command).run()
+        self.prepare(command)
     }
 
     /// `cachelang run ARGUMENT…` under a terminal: both its streams arrive as standard output.
@@ -146,6 +152,13 @@ impl Project {
         let mut command = Command::new("script");
         let line = format!("exec \"$CACHELANG\" run {}", arguments.join(" "));
         command.args(["-q", "-e", "-c", &line, "/dev/null"]).env("CACHELANG", PROGRAM);
+        self.prepare(command)
+    }
+
+    /// `cachelang ARGUMENT…` in this folder.
+    pub fn cachelang(&self, arguments: &[&str]) -> Cachelang {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
         self.prepare(command)
     }
 

@@ -31,6 +31,8 @@ mod mistakes;
 mod progress;
 mod promote;
 mod random;
+mod publication;
+mod registries;
 mod remote;
 mod report_page;
 mod secrets;

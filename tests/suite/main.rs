@@ -20,6 +20,7 @@ mod generate;
 mod git;
 mod golden;
 mod holds;
+mod iam;
 mod outside;
 mod pages;
 mod properties;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use super::{RunObserver, print_output};
+use super::{RunObserver, prefix, print_output};
 use crate::cache::proof::CacheProof;
 use crate::cli::say::say_line;
 use crate::cli::table::seconds;
@@ -18,8 +18,8 @@ pub(super) struct Plain;
 
 impl Observer for Plain {
     fn observe(&self, event: &Event) {
-        if let Event::CommandOutput { stream, line, .. } = event {
-            return print_output(*stream, line);
+        if let Event::CommandOutput { place, stream, line } = event {
+            return print_output(place, *stream, line);
         }
         if let Some(line) = line(event) {
             say_line(format_args!("{line}"));
@@ -34,6 +34,11 @@ pub(super) fn line(event: &Event) -> Option<String> {
     let line = match event {
         Event::WaveStarted { wave } => format!("wave {wave}"),
         Event::WaveSkipped { wave, reason } => format!("wave {wave}: skipped, {reason}"),
+        Event::StageStarted { stage, .. } => format!("  stage {stage}"),
+        Event::StageSkipped { stage, reason, .. } => format!("  stage {stage}: skipped, {reason}"),
+        Event::StageFinished { stage, succeeded, elapsed, .. } => {
+            format!("  stage {stage}: {} {}", ended_in(*succeeded), seconds(*elapsed))
+        }
         Event::BuildStarted { image } => format!("  {image}: building"),
         Event::Build { image, progress: BuildProgress::Step(step) } => format!("  {image}: {}", ended(step)?),
         Event::Build { image, progress: BuildProgress::Output { line, .. } } => {
@@ -82,12 +87,19 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         Event::CacheProven { image, proof } => proven(image, proof),
         Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
-        Event::CommandStarted { command, .. } => format!("  $ {command}"),
-        Event::CommandFinished { command, succeeded, elapsed, .. } => {
-            let how = if *succeeded { "done in" } else { "failed after" };
-            format!("  $ {command}: {how} {}", seconds(*elapsed))
+        Event::Approved { place, question } => format!("  {place}: {question} Yes"),
+        Event::CommandStarted { place, command } => format!("  {}$ {command}", prefix(place)),
+        Event::CommandRetried { place, command, cause, attempt, attempts } => {
+            format!("  {}$ {command}: {cause}; again, attempt {attempt} of {attempts}", prefix(place))
         }
-        Event::Push { .. } | Event::Copy { .. } | Event::CommandOutput { .. } => return None,
+        Event::CommandFinished { place, command, succeeded, elapsed } => {
+            format!("  {}$ {command}: {} {}", prefix(place), ended_in(*succeeded), seconds(*elapsed))
+        }
+        // The question is asked where it is answered.
+        Event::ApprovalAwaited { .. }
+        | Event::Push { .. }
+        | Event::Copy { .. }
+        | Event::CommandOutput { .. } => return None,
     };
     Some(line)
 }
@@ -103,17 +115,24 @@ fn proven(image: &str, proof: &CacheProof) -> String {
     [first].into_iter().chain(missing).collect::<Vec<_>>().join("\n")
 }
 
+fn ended_in(succeeded: bool) -> &'static str {
+    if succeeded { "done in" } else { "failed after" }
+}
+
 /// A setting that is not as the file says, as a difference.
 fn differs(repository: &str, drift: &Drift) -> String {
-    let Drift { setting, found, wanted, mended, .. } = drift;
+    let Drift { setting, found, wanted, mended, is_final, .. } = drift;
     if *mended {
-        format!("  repository {repository}: `{setting}` was {found}, is now {wanted}")
-    } else {
-        format!(
-            "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; \
-             `manage = true` lets cachelang change it"
-        )
+        return format!("  repository {repository}: `{setting}` was {found}, is now {wanted}");
     }
+    let remedy = if *is_final {
+        "it is decided when a repository is created, and cannot be changed"
+    } else {
+        "`manage = true` lets cachelang change it"
+    };
+    format!(
+        "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; {remedy}"
+    )
 }
 
 /// An instruction that has ended; a base image only if getting it took long enough to be a pull.

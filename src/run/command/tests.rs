@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use indexmap::IndexMap;
+
 use super::request;
 use crate::environment::{Environment, PathKind};
 use crate::host::CommandRequest;
@@ -41,7 +43,7 @@ fn request_of(step: &str, value: &str) -> Result<CommandRequest, Vec<&'static st
     let inputs = Inputs { params: &params, environment: &Nothing };
     let (plan, _) = plan::plan(&mut sources, &program, &inputs).expect("the file can be planned");
     let Some(Step::Command(command)) = plan.waves[0].steps().next() else { panic!("a command") };
-    Ok(request(command, &Ledger::new(&plan)))
+    Ok(request(command, IndexMap::new(), &Ledger::new(&plan)))
 }
 
 /// A step with a script, as it is written in a file.
