@@ -32,6 +32,7 @@ mod progress;
 mod promote;
 mod random;
 mod publication;
+mod random;
 mod registries;
 mod remote;
 mod report_page;

@@ -91,7 +91,7 @@ impl Prepared<'_> {
     }
 
     async fn create(&self) -> Result<RepositoryState, RegistryError> {
-        let Self { api, repository, wanted } = self;
+        let Self { api, repository, wanted, .. } = self;
         let rules = wanted.tags.clone().unwrap_or_default();
         let (mutability, filters) = mutability(&rules);
         let scan = wanted.scan_on_push.map(|scan| ImageScanningConfiguration::builder().scan_on_push(scan));
