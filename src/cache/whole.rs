@@ -17,7 +17,7 @@ const MAX_LAYERS: usize = 120;
 
 /// One image in place of several for one platform. Of those with which it would become too large, or contradictory, only
 /// the newer ones are part of it. `None` if it would have nothing that the first one has not.
-pub fn whole(images: &[CacheImage]) -> Option<Assembled> {
+pub(super) fn whole(images: &[CacheImage]) -> Option<Assembled> {
     let (first, others) = images.split_first()?;
     if others.iter().any(|other| other.platform != first.platform) {
         return None;

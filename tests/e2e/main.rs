@@ -30,7 +30,6 @@ mod lambda;
 mod mistakes;
 mod progress;
 mod promote;
-mod random;
 mod publication;
 mod random;
 mod registries;

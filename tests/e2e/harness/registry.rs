@@ -48,27 +48,16 @@ impl Registry {
         self.get(&format!("/v2/{repository}/manifests/{tag}")).json()
     }
 
-<<<<<<< HEAD
-=======
     /// The same as the registry has written it.
     pub fn manifest_text(&self, repository: &str, reference: &str) -> String {
         self.get(&format!("/v2/{repository}/manifests/{reference}")).body
     }
 
->>>>>>> main
     /// The bytes of a blob.
     pub fn blob(&self, repository: &str, digest: &str) -> Vec<u8> {
         let answer = self.get(&format!("/v2/{repository}/blobs/{digest}"));
         assert_eq!(answer.status, 200, "{repository}@{digest}");
         answer.bytes
-<<<<<<< HEAD
-    }
-
-    /// The same as the registry has written it.
-    pub fn manifest_text(&self, repository: &str, reference: &str) -> String {
-        self.get(&format!("/v2/{repository}/manifests/{reference}")).body
-=======
->>>>>>> main
     }
 
     /// The layers of a tag, from the base up: digests and sizes.
