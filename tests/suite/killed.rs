@@ -159,7 +159,7 @@ secret token = env("TOKEN")
 wave w {
   stage one {
     env = { TOKEN = token }
-    sh "printf 'it is open-'; sleep 0.1; echo sesame; echo \"$TOKEN\" >&2; exit 1"
+    sh "printf 'it is %.5s' \"$TOKEN\"; sleep 0.1; echo \"\${TOKEN#?????}\"; echo \"$TOKEN\" >&2; exit 1"
   }
   stage two { run "true" }
 }
