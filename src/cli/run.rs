@@ -130,7 +130,7 @@ fn prepare(args: &RunArgs) -> Result<(Plan, String), u8> {
     show_diagnostics(&checked, &args.input);
     let name = printable(checked.name()).into_owned();
     let plan = plan.ok_or(WRONG)?;
-    for (unknown, similar) in plan::unknown_approvals(&plan, &args.approve) {
+    if let Some((unknown, similar)) = plan::unknown_approvals(&plan, &args.approve).into_iter().next() {
         say_line(format_args!("error: nothing named `{}` has an `approve`", printable(unknown)));
         show_similar(similar.as_deref());
         return Err(WRONG);
