@@ -4,6 +4,7 @@
 mod approve;
 mod cache;
 mod check;
+mod ci;
 mod doctor;
 mod explain;
 mod fmt;
@@ -12,6 +13,7 @@ mod list;
 mod load;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod say;
 mod table;
@@ -80,6 +82,11 @@ Examples:
   cachelang run --approve deploy.prod        say yes beforehand, as in CI
   cachelang run --param commit=$(git rev-parse HEAD) --progress plain 2> build.log
   cachelang run --require-cached 'RUN pip *' fail if the dependencies were installed anew
+  cachelang run --report report.html --report report.json
+  cachelang run --events - | jq -r .event    docs/report-schema.md describes the lines
+
+On GitHub Actions and GitLab, waves are groups of the log; on GitHub, errors are annotations, and the
+job gets a summary.
 
 Exit codes:
   0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing,

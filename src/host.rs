@@ -229,6 +229,13 @@ pub trait Observer: Send + Sync {
     fn observe(&self, event: &Event);
 }
 
+/// Several observers, which hear of everything in this order.
+impl Observer for Vec<Arc<dyn Observer>> {
+    fn observe(&self, event: &Event) {
+        self.iter().for_each(|observer| observer.observe(event));
+    }
+}
+
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -249,6 +256,11 @@ pub enum Event {
         steps: usize,
         images: Vec<String>,
     },
+    WaveFinished {
+        wave: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
     StageStarted {
         wave: String,
         stage: String,
@@ -261,6 +273,17 @@ pub enum Event {
     StageFinished {
         wave: String,
         stage: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
+    /// A step began; `step` is its number in its block, from 0.
+    StepStarted {
+        place: Place,
+        step: usize,
+    },
+    StepFinished {
+        place: Place,
+        step: usize,
         succeeded: bool,
         elapsed: Duration,
     },

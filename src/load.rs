@@ -109,6 +109,30 @@ fn replace_file(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file: all of it or nothing, whatever happens meanwhile. A device or a pipe is written into.
+///
+/// # Errors
+/// [`LoadError::Unwritable`]
+pub fn write(path: &Path, text: &str) -> Result<(), LoadError> {
+    write_file(path, text).map_err(|cause| LoadError::Unwritable { path: path.to_owned(), cause })
+}
+
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => return replace_file(path, text),
+        Ok(_) => return File::options().write(true).open(path)?.write_all(text.as_bytes()),
+        Err(_) => {}
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Those of any new file, and not only for its owner, as temporary files are.
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Opens what is a file; anything else could be endless, or wait for somebody to write to it.
 fn open_file(path: &Path) -> io::Result<File> {
     let metadata = path.metadata()?;

@@ -3,13 +3,21 @@
 //! A [`Recorder`] is an [`Observer`](crate::host::Observer): it hears what [`crate::run::run`] does, and adds the time.
 //! `docs/report-schema.md` describes the JSON of a record, and of each event while the run goes on.
 
+pub mod events;
 mod form;
+pub mod history;
 pub mod html;
 pub mod markdown;
+#[cfg(feature = "otel")]
+pub mod otel;
+mod outline;
+mod recorder;
 
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
+
+pub use recorder::Recorder;
 
 /// A run from its start to its end, however it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +74,13 @@ pub struct Lapse {
     pub elapsed: Duration,
 }
 
+impl Lapse {
+    /// From a time on.
+    fn begun(started: SystemTime) -> Self {
+        Self { started, elapsed: Duration::ZERO }
+    }
+}
+
 /// A failure, as a message shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -87,9 +102,9 @@ pub struct PlaceRecord {
     /// The file, as messages show it.
     pub file: String,
     /// Counted from 1.
-    pub first_line: usize,
+    pub first_line: u32,
     /// Counted from 1, and part of the place.
-    pub last_line: usize,
+    pub last_line: u32,
 }
 
 /// A wave.
@@ -184,7 +199,7 @@ pub struct TaskRecord {
 }
 
 /// What a task does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskKind {

@@ -51,7 +51,7 @@ impl Exported {
     /// A layer with all those below it, from the base up. Empty if they are in a circle.
     pub fn chain(&self, layer: usize) -> Vec<&ExportedLayer> {
         let mut chain = Vec::new();
-        let mut next = usize::try_from(layer).ok();
+        let mut next = Some(layer);
         while let Some(layer) = next.and_then(|index| self.layers.get(index)) {
             if chain.len() == self.layers.len() {
                 return Vec::new();

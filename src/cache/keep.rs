@@ -28,8 +28,10 @@ pub fn keep(new: Vec<CacheImage>, old: Vec<CacheImage>) -> Vec<CacheImage> {
         }
     }
     while kept.len() > MAX_IMAGES.max(fresh) {
-        let others = |index: usize| kept.iter().enumerate().filter(move |(one, _)| *one != index);
-        let value = |index: &usize| worth(&kept[*index], others(*index).map(|(_, image)| image));
+        let value = |index: &usize| {
+            let others = kept.iter().enumerate().filter(|(one, _)| one != index).map(|(_, image)| image);
+            kept.get(*index).map(|image| worth(image, others))
+        };
         // Of those that are worth the same, the oldest goes.
         let Some(least) = (fresh..kept.len()).rev().min_by_key(value) else { break };
         kept.remove(least);

@@ -123,7 +123,7 @@ impl CacheTag<'_> {
             Err(RegistryError::Api { cause, .. }) => return Ok(Read::Bad(BadImage::Malformed(cause))),
             Err(error) => return Err(error),
         };
-        Ok(parse(manifest, &config).map_or_else(Read::Bad, Read::Image))
+        Ok(parse(manifest, &config).map_or_else(Read::Bad, |image| Read::Image(Box::new(image))))
     }
 
     /// An image of the repository, with its record if it has one.
@@ -135,7 +135,7 @@ impl CacheTag<'_> {
             return Ok(Err(BadImage::Malformed("it is not in the repository".to_owned())));
         };
         Ok(match self.read_image(&found.bytes, CacheImage::parse_without_records).await? {
-            Read::Image(image) => Ok(image),
+            Read::Image(image) => Ok(*image),
             Read::Bad(bad) => Err(bad),
         })
     }
@@ -194,14 +194,14 @@ type Parse = fn(&[u8], &[u8]) -> Result<CacheImage, BadImage>;
 
 /// What was found in the place of an image.
 enum Read {
-    Image(CacheImage),
+    Image(Box<CacheImage>),
     Bad(BadImage),
 }
 
 impl Read {
     fn add_to(self, contents: &mut Contents) {
         match self {
-            Read::Image(image) => contents.images.push(image),
+            Read::Image(image) => contents.images.push(*image),
             Read::Bad(bad) => contents.bad.push(bad),
         }
     }

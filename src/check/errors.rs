@@ -229,7 +229,8 @@ fn boolean(name: &str, wanted: &Type) -> Option<&'static str> {
 fn takes_written_name(subject: Subject<'_>) -> Option<&'static str> {
     match subject {
         Subject::SecretSource(function) => Some(function),
-        Subject::Argument(function @ (Function::Env | Function::Read)) => Some(function.name()),
+        Subject::Argument("env") => Some(Function::Env.name()),
+        Subject::Argument("read") => Some(Function::Read.name()),
         _ => None,
     }
 }

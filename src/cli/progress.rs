@@ -3,9 +3,12 @@
 mod plain;
 mod tty;
 
+pub(super) use plain::step_name;
+
 use std::sync::Arc;
 
 use super::Progress;
+use super::ci::Ci;
 use super::say::{print_line, say_line};
 use crate::host::{Event, Observer, OutputStream, Place};
 
@@ -21,7 +24,7 @@ pub(super) fn observer(progress: Progress) -> Arc<dyn RunObserver> {
     match progress {
         Progress::Tty => Arc::new(tty::Tty::new()),
         Progress::Auto if terminal => Arc::new(tty::Tty::new()),
-        Progress::Auto | Progress::Plain => Arc::new(plain::Plain),
+        Progress::Auto | Progress::Plain => Arc::new(plain::Plain::new(Ci::here())),
         Progress::Quiet => Arc::new(Quiet),
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::approve::Terminal;
 use super::load::{self, Loaded, Params, show_diagnostics};
 use super::progress;
+use super::report::{self, ReportArgs};
 use super::say::{print_line, say_line};
 use super::{FAILED, INTERRUPTED, NOT_APPROVED, Progress, WRONG, table};
 use crate::buildkit::{Address, EngineBuilders};
@@ -21,11 +22,12 @@ use crate::diag::Label;
 use crate::diag::render::printable;
 use crate::environment::STATE_FOLDER;
 use crate::host::commands::LocalCommands;
-use crate::host::{DockerfilePlace, Host, StateError, StateFolder};
+use crate::host::{DockerfilePlace, Host, Observer, StateError, StateFolder};
 use crate::load::ProcessEnvironment;
 use crate::plan::{self, Plan};
+use crate::record::{Recorder, RunRecord};
 use crate::registry::Registries;
-use crate::run::{Approved, Options, Outcome, RunError};
+use crate::run::{Approved, Options, Outcome, Report, RunError};
 use crate::source::{SourceMap, Span};
 
 #[derive(Debug, Args)]
@@ -78,6 +80,9 @@ pub(super) struct RunArgs {
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     progress: Progress,
+
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Runs the pipeline and returns the exit code.
@@ -93,13 +98,21 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
         Ok(options) => options,
         Err(code) => return code,
     };
+    let recorder = Arc::new(Recorder::new(name, &plan));
+    let events = match args.report.open(&recorder) {
+        Ok(events) => events,
+        Err(code) => return code,
+    };
     let progress = progress::observer(args.progress);
+    let mut observers: Vec<Arc<dyn Observer>> = vec![recorder.clone()];
+    observers.extend(events.clone().map(|events| events as Arc<dyn Observer>));
+    observers.push(progress.clone());
     let environment = ProcessEnvironment::new();
     let host = Host::new(
         Arc::new(EngineBuilders::new(Address::of_machine(&environment))),
         Arc::new(Registries::new()),
         Arc::new(LocalCommands::new()),
-        progress.clone(),
+        Arc::new(observers),
     )
     .with_approver(Arc::new(Terminal::default()))
     .with_caches(CacheServices::of_machine(&environment));
@@ -108,9 +121,33 @@ pub(super) async fn run(args: &RunArgs) -> u8 {
     let report = crate::run::run(&plan, &host, &options, &cancelled).await;
     signals.abort();
     progress.finish();
-    if let Some(table) = table::images(&report) {
+    let mut record = recorder.record(&report);
+    report::remember(&plan.folder, &mut record);
+    args.report.end(events.as_deref(), &record);
+    args.report.write(&record);
+    show_tables(&record, args.progress);
+    let code = show_end(&report);
+    report::tell_ci(&record);
+    #[cfg(feature = "otel")]
+    report::trace(&record).await;
+    code
+}
+
+/// The table of images is what a run prints; the others are for those who watch it.
+fn show_tables(record: &RunRecord, progress: Progress) {
+    if let Some(table) = table::images(record) {
         print_line(format_args!("\n{table}"));
     }
+    if progress == Progress::Quiet {
+        return;
+    }
+    for table in [table::waves(record), table::slowest(record), table::sums(record)].into_iter().flatten() {
+        say_line(format_args!("\n{table}"));
+    }
+}
+
+/// Says why a run did not end well, and returns the exit code.
+fn show_end(report: &Report) -> u8 {
     match &report.outcome {
         Outcome::Done => 0,
         Outcome::Failed(errors) => {

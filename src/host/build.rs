@@ -98,6 +98,13 @@ pub struct BuildStep {
     pub instruction: bool,
 }
 
+impl BuildStep {
+    /// An instruction that has run for that time.
+    pub fn new(id: impl Into<String>, name: impl Into<String>, state: StepState, elapsed: Duration) -> Self {
+        Self { id: id.into(), name: name.into(), state, elapsed, again: false, instruction: true }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepState {
     Waiting,

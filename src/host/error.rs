@@ -262,6 +262,9 @@ impl PushError {
             "eof",
             "timeout",
             "throttl",
+            // What registries say when the containerd image store makes a request again that the registry had no
+            // service for: its content is lost then.
+            "digest did not match uploaded content",
         ];
         passing.iter().any(|word| cause.contains(word))
     }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::form::{bytes_text, seconds_text, time_text};
-use super::{ErrorRecord, ImageRecord, RunRecord, State};
+use super::{ErrorRecord, ImageRecord, RunRecord, State, TaskKind};
 use crate::diag::render::printable;
 
 const STYLE: &str = include_str!("html/page.css");
@@ -177,6 +177,14 @@ fn state_word(state: State) -> &'static str {
         State::Done => "done",
         State::Failed => "failed",
         State::Cancelled => "interrupted",
+    }
+}
+
+pub(super) fn task_word(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Build => "build",
+        TaskKind::Push => "push",
+        TaskKind::Copy => "copy",
     }
 }
 

@@ -9,7 +9,7 @@ use super::ledger::{Done, Ledger};
 use super::prepare::Prepared;
 use super::waves::At;
 use crate::host::{CommandRequest, Event, Masks, OutputStream, secrets};
-use crate::plan::{Command, EnvValue, Plan, Program, ScriptPiece, Text, TextPiece};
+use crate::plan::{Command, EnvValue, Program, ScriptPiece, Text, TextPiece};
 
 /// The pause before a failed command is started again.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 impl Prepared<'_> {
     /// Runs a command, again if it fails and has `retries`.
     pub(super) async fn command(&self, at: &At<'_>, command: &Command) -> Done {
-        let shown = shown(self.plan, command);
+        let shown = command.shown(self.plan);
         let attempts = command.retries + 1;
         let mut attempt = 1;
         loop {
@@ -63,7 +63,7 @@ impl Prepared<'_> {
     async fn request(
         &self,
         at: &At<'_>,
-        shown: &dyn Fn() -> String,
+        shown: &(dyn Fn() -> String + Sync),
         command: &Command,
     ) -> Result<CommandRequest, RunError> {
         let mut env = IndexMap::new();
@@ -135,31 +135,6 @@ fn script(pieces: &[ScriptPiece], ledger: &Ledger, env: &mut IndexMap<String, St
         }
     }
     script
-}
-
-/// The command as messages show it: as written in the file.
-fn shown(plan: &Plan, command: &Command) -> String {
-    let text = |text: &Text| {
-        let piece = |piece: &TextPiece| match piece {
-            TextPiece::Literal(literal) => literal.clone(),
-            TextPiece::Ref(id) => format!("{}.ref", plan.image(*id).name),
-            TextPiece::Digest(id) => format!("{}.digest", plan.image(*id).name),
-        };
-        text.0.iter().map(piece).collect::<String>()
-    };
-    match &command.program {
-        Program::Run(words) => words.iter().map(text).collect::<Vec<_>>().join(" "),
-        Program::Sh(pieces) => {
-            let script: String = pieces
-                .iter()
-                .map(|piece| match piece {
-                    ScriptPiece::Script(script) => script.clone(),
-                    ScriptPiece::Word(value) | ScriptPiece::Quoted(value) => text(value),
-                })
-                .collect();
-            script.lines().next().unwrap_or_default().to_owned()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -32,7 +32,10 @@ impl Prepared<'_> {
             }
             self.tell(Event::WaveStarted { wave: wave.name.clone() });
             self.ledger.change_wave(index, |wave| wave.state = WaveState::Started);
+            let started = Instant::now();
             let done = self.wave(index).await;
+            let (succeeded, elapsed) = (done.is_ok(), started.elapsed());
+            self.tell(Event::WaveFinished { wave: wave.name.clone(), succeeded, elapsed });
             self.ledger.change_wave(index, |wave| wave.state = WaveState::of(done));
             done?;
         }
@@ -111,12 +114,16 @@ impl Prepared<'_> {
             if !self.may_start() {
                 return Err(Failed);
             }
-            let started = Instant::now();
-            match limit {
-                Some(limit) => self.step_within(limit, used, &at, step).await?,
-                None => self.step(&at, step).await?,
-            }
-            used += started.elapsed();
+            let (place, started) = (|| place.clone(), Instant::now());
+            self.tell(Event::StepStarted { place: place(), step: index });
+            let done = match limit {
+                Some(limit) => self.step_within(limit, used, &at, step).await,
+                None => self.step(&at, step).await,
+            };
+            let (succeeded, elapsed) = (done.is_ok(), started.elapsed());
+            self.tell(Event::StepFinished { place: place(), step: index, succeeded, elapsed });
+            done?;
+            used += elapsed;
             drop(job);
             self.step_done(block, index).await;
         }

@@ -147,6 +147,13 @@ impl Project {
         self.prepare(command)
     }
 
+    /// `cachelang cache inspect TAG` in this folder.
+    pub fn inspect(&self, tag: &str) -> Ended {
+        let mut command = Command::new(PROGRAM);
+        command.args(["cache", "inspect", tag]);
+        self.prepare(command).run()
+    }
+
     /// `cachelang run ARGUMENT…` under a terminal: both its streams arrive as standard output.
     pub fn command_on_terminal(&self, arguments: &[&str]) -> Cachelang {
         let mut command = Command::new("script");

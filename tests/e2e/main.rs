@@ -13,6 +13,7 @@ mod harness;
 
 mod attributes;
 mod builders;
+mod caches;
 mod cancel;
 mod context;
 mod credentials;

@@ -36,13 +36,15 @@ fn a_push_to_a_registry_that_is_busy_for_a_moment_is_made_again() {
     let run = project.command(&[]).env("HOST", faults.host()).run().succeeded();
 
     for image in ["a", "b"] {
-        let line = run
-            .stderr
-            .lines()
-            .find(|line| line.starts_with(&format!("  {image}: pushing ")) && line.contains("again"));
-        assert!(line.is_some_and(|line| line.ends_with("; again, attempt 2 of 4")), "{}", run.stderr);
-        assert_eq!(faults.count("PUT", &format!("/manifests/{image}-1")), 2);
+        assert!(faults.count("PUT", &format!("/manifests/{image}-1")) >= 2);
         assert!(parts.registry.digest(&project.repository, &format!("{image}-latest")).is_some());
+        // The containerd image store often makes the request again itself.
+        if parts.engine_is("graphdriver") {
+            let pushes = format!("  {image}: pushing ");
+            let mut again =
+                run.stderr.lines().filter(|line| line.starts_with(&pushes) && line.contains("; again"));
+            assert!(again.next().is_some_and(|line| line.ends_with("attempt 2 of 4")), "{}", run.stderr);
+        }
     }
 }
 

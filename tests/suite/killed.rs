@@ -53,7 +53,7 @@ fn log(folder: &Path) -> BTreeMap<String, usize> {
 fn recorded(folder: &Path) -> Vec<String> {
     let Ok(text) = std::fs::read_to_string(folder.join(".cachelang/state.json")) else { return Vec::new() };
     let state: serde_json::Value = serde_json::from_str(&text).expect("a whole state");
-    let steps = state["steps"].as_array().expect("a list of steps");
+    let steps = state.get("steps").and_then(serde_json::Value::as_array).expect("a list of steps");
     steps.iter().map(|step| written_by(step.as_str().expect("a step"))).collect()
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod dockerfiles;
 mod docs;
+mod examples;
 mod fixes;
 #[cfg(feature = "cli")]
 mod fmt;
@@ -23,10 +24,15 @@ mod holds;
 mod iam;
 #[cfg(feature = "cli")]
 mod killed;
+mod language;
+#[cfg(all(feature = "cli", feature = "otel"))]
+mod otel;
 mod outside;
 mod pages;
 mod properties;
 mod record;
+#[cfg(feature = "cli")]
+mod reports;
 mod schema;
 mod syntax;
 mod tidy;

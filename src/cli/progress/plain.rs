@@ -1,12 +1,14 @@
 //! Progress as plain lines, for logs.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 
 use super::{RunObserver, prefix, print_output};
 use crate::cache::proof::CacheProof;
-use crate::cli::say::say_line;
+use crate::cli::ci::Ci;
+use crate::cli::say::{say_command, say_line};
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
 
@@ -14,12 +16,44 @@ use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
 const PULL: Duration = Duration::from_millis(500);
 
 /// A line on standard error for each thing that happened, with the image or wave it belongs to.
-pub(super) struct Plain;
+pub(super) struct Plain {
+    ci: Option<Ci>,
+    /// The title of the group that the lines are in.
+    group: Mutex<Option<String>>,
+}
+
+impl Plain {
+    /// With groups, if the lines go to the log of a CI service.
+    pub(super) fn new(ci: Option<Ci>) -> Self {
+        Self { ci, group: Mutex::new(None) }
+    }
+
+    fn begin_group(&self, ci: Ci, wave: &str) {
+        let title = format!("wave {wave}");
+        say_command(&ci.group(&title));
+        *self.group() = Some(title);
+    }
+
+    fn end_group(&self) {
+        if let Some((ci, title)) = self.ci.zip(self.group().take()) {
+            say_command(&ci.end_group(&title));
+        }
+    }
+
+    fn group(&self) -> MutexGuard<'_, Option<String>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Observer for Plain {
     fn observe(&self, event: &Event) {
         if let Event::CommandOutput { place, stream, line } = event {
             return print_output(place, *stream, line);
+        }
+        match (event, self.ci) {
+            (Event::WaveStarted { wave }, Some(ci)) => return self.begin_group(ci, wave),
+            (Event::WaveFinished { .. }, Some(_)) => return self.end_group(),
+            _ => {}
         }
         if let Some(line) = line(event) {
             say_line(format_args!("{line}"));
@@ -27,7 +61,11 @@ impl Observer for Plain {
     }
 }
 
-impl RunObserver for Plain {}
+impl RunObserver for Plain {
+    fn finish(&self) {
+        self.end_group();
+    }
+}
 
 /// The words for an event, `None` for those that a log does not need.
 pub(super) fn line(event: &Event) -> Option<String> {
@@ -56,7 +94,11 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("  {}$ {command}: {} {}", prefix(place), ended_in(*succeeded), seconds(*elapsed))
         }
         // The question is asked where it is answered.
-        Event::ApprovalAwaited { .. } | Event::CommandOutput { .. } => return None,
+        Event::ApprovalAwaited { .. }
+        | Event::WaveFinished { .. }
+        | Event::StepStarted { .. }
+        | Event::StepFinished { .. }
+        | Event::CommandOutput { .. } => return None,
         of_image => return image_line(of_image),
     };
     Some(line)
@@ -169,7 +211,7 @@ fn ended(step: &BuildStep) -> Option<String> {
 }
 
 /// The name of a step without the digest that BuildKit adds to the name of a base image.
-pub(super) fn step_name(name: &str) -> String {
+pub(in crate::cli) fn step_name(name: &str) -> String {
     match name.split_once("@sha256:") {
         Some((before, after)) => {
             format!("{before}{}", after.trim_start_matches(|character: char| character.is_ascii_hexdigit()))

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use super::{escape, lapse_word, state_class, state_word};
+use super::{escape, lapse_word, state_class, state_word, task_word};
 use crate::record::form::seconds_text;
 use crate::record::{
     BuildStepRecord, BuildStepState, Lapse, RunRecord, StageRecord, State, StepRecord, TaskKind, TaskRecord,
@@ -119,15 +119,13 @@ impl Timeline<'_> {
         if task.attempts > 1 {
             let _ = write!(ended, ", {} attempts", task.attempts);
         }
-        let (kind, name, class) = match task.kind {
-            TaskKind::Build => ("build", task.image.clone(), "group"),
-            TaskKind::Push => ("push", task.target.clone().unwrap_or_default(), "pushed"),
-            TaskKind::Copy => (
-                "copy",
-                format!("{} to {}", task.image, task.target.as_deref().unwrap_or_default()),
-                "pushed",
-            ),
+        let target = task.target.as_deref().unwrap_or_default();
+        let (name, class) = match task.kind {
+            TaskKind::Build => (task.image.clone(), "group"),
+            TaskKind::Push => (target.to_owned(), "pushed"),
+            TaskKind::Copy => (format!("{} to {target}", task.image), "pushed"),
         };
+        let kind = task_word(task.kind);
         let class = if task.state == State::Done { class } else { state_class(task.state) };
         let row = Row { depth, kind, name: &name, ended, class, lapse: Some(task.lapse) };
         if task.steps.is_empty() {

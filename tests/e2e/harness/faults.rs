@@ -244,8 +244,11 @@ impl Head {
         while !text.ends_with(b"\r\n\r\n") {
             client.read_exact(&mut byte)?;
             text.push(byte[0]);
-            // A client that tries TLS first sends no text.
+            // Engines try TLS first, and do without it if they are answered as by a registry that does not speak it.
             if text[0] == 0x16 {
+                let mut hello = [0; 16 * 1024];
+                let _ = client.read(&mut hello)?;
+                client.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nwithout TLS, please")?;
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
