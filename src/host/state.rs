@@ -3,6 +3,11 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a lock is tried to get.
+const PATIENCE: Duration = Duration::from_secs(1);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +44,7 @@ impl StateFolder {
             options
         };
         let mut lock = options().open(folder.join("lock")).map_err(failed)?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => {}
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
             Err(TryLockError::WouldBlock) => {
@@ -87,6 +92,18 @@ impl StateFolder {
         file.persist(self.folder.join(name)).map_err(|error| error.error)?;
         // The name is safe when the folder is.
         File::open(&self.folder)?.sync_all()
+    }
+}
+
+/// A process that was killed while it started a command leaves the lock to the command, up to the moment in which this has
+/// become another program.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    let started = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if started.elapsed() < PATIENCE => std::thread::sleep(POLL),
+            other => return other,
+        }
     }
 }
 

@@ -53,7 +53,7 @@ fn log(folder: &Path) -> BTreeMap<String, usize> {
 fn recorded(folder: &Path) -> Vec<String> {
     let Ok(text) = std::fs::read_to_string(folder.join(".cachelang/state.json")) else { return Vec::new() };
     let state: serde_json::Value = serde_json::from_str(&text).expect("a whole state");
-    let steps = state["steps"].as_array().expect("a list of steps");
+    let steps = state.get("steps").and_then(serde_json::Value::as_array).expect("a list of steps");
     steps.iter().map(|step| written_by(step.as_str().expect("a step"))).collect()
 }
 
@@ -159,7 +159,7 @@ secret token = env("TOKEN")
 wave w {
   stage one {
     env = { TOKEN = token }
-    sh "printf 'it is open-'; sleep 0.1; echo sesame; echo \"$TOKEN\" >&2; exit 1"
+    sh "printf 'it is %.5s' \"$TOKEN\"; sleep 0.1; echo \"\${TOKEN#?????}\"; echo \"$TOKEN\" >&2; exit 1"
   }
   stage two { run "true" }
 }
