@@ -1,10 +1,18 @@
 //! Cache policy: what an image's cache settings mean on a given engine.
 
 pub mod defects;
+pub mod exported;
+pub mod image;
+pub mod keep;
+pub mod merge;
+pub mod proof;
+pub mod records;
 mod services;
+pub mod tag;
+mod whole;
 
 use crate::host::{BuildError, CacheMethod, Engine, Feature};
-use crate::plan::{Bucket, Cache, CacheMode, CacheSource, CacheTarget, Plan, Tag};
+use crate::plan::{Bucket, Cache, CacheMode, CacheSource, CacheTarget, Image, Plan, PushTag, Tag};
 
 pub use services::{AwsLogin, CacheServices, GhaService};
 
@@ -12,8 +20,9 @@ pub use services::{AwsLogin, CacheServices, GhaService};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheImport {
-    /// `host/name:tag` of a registry cache or of an image with inline cache.
-    Registry { reference: String },
+    /// A registry cache, a cache image, or an image with inline cache. `reference` is what the engine is told:
+    /// `host/name:tag`, or `host/name:tag@sha256:…` once it is known what the tag names.
+    Registry { tag: Tag, reference: String },
     /// The cache service of GitHub Actions.
     Gha { scope: Option<String>, service: GhaService },
     S3 {
@@ -47,13 +56,23 @@ pub enum CacheExport {
 pub struct CachePolicy {
     pub from: Vec<CacheImport>,
     pub to: Vec<CacheExport>,
-    /// The image itself is pushed under this tag too, so that the inline cache in it is found there.
-    pub cache_tag: Option<Tag>,
+    /// Where cache images are put after the push, by engines that cannot write a cache to a registry.
+    pub images: Vec<CacheImageTarget>,
+}
+
+/// A tag for cache images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheImageTarget {
+    pub tag: Tag,
+    /// With [`CacheMode::Max`], stages whose layers the image does not have are kept too.
+    pub mode: CacheMode,
 }
 
 /// What a policy is made for.
 struct Target<'a> {
     plan: &'a Plan,
+    image: &'a Image,
     engine: &'a Engine,
     services: &'a CacheServices,
 }
@@ -66,21 +85,29 @@ struct Target<'a> {
 /// [`BuildError::NoCacheService`] if this machine does not say how a service is reached.
 pub fn policy(
     plan: &Plan,
-    cache: &Cache,
+    image: &Image,
     engine: &Engine,
     services: &CacheServices,
 ) -> Result<CachePolicy, BuildError> {
-    let target = Target { plan, engine, services };
-    match cache {
+    let target = Target { plan, image, engine, services };
+    match &image.cache {
         Cache::Automatic(tag) => Ok(target.automatic(tag)),
         Cache::Explicit { from, to } => {
-            if to.len() > 1 && !engine.can(Feature::SeveralCaches) {
+            let written = to.iter().filter(|written| !target.is_image(written)).count();
+            if written > 1 && !engine.can(Feature::SeveralCaches) {
                 let help = "write one cache in `to`; Docker Engine 25.0 and later, and BuildKit 0.12 and later, take several";
                 return Err(engine.unsupported("writing several caches", help));
             }
             let from = from.iter().map(|source| target.import(source)).collect::<Result<_, _>>()?;
-            let to = to.iter().map(|written| target.export(written)).collect::<Result<_, _>>()?;
-            Ok(CachePolicy { from, to, cache_tag: None })
+            let images =
+                to.iter().filter_map(|written| target.image(written)).collect::<Result<Vec<_>, _>>()?;
+            let written = to.iter().filter(|written| !target.is_image(written));
+            let mut to = written.map(|written| target.export(written)).collect::<Result<Vec<_>, _>>()?;
+            // The record comes from the image.
+            if !images.is_empty() && !to.contains(&CacheExport::Inline) {
+                to.push(CacheExport::Inline);
+            }
+            Ok(CachePolicy { from, to, images })
         }
     }
 }
@@ -88,13 +115,34 @@ pub fn policy(
 impl Target<'_> {
     fn automatic(&self, tag: &Tag) -> CachePolicy {
         let reference = self.plan.reference(tag);
-        let from = vec![CacheImport::Registry { reference: reference.clone() }];
+        let from = vec![CacheImport::Registry { tag: tag.clone(), reference: reference.clone() }];
         if self.engine.can_export(CacheMethod::Registry) {
             let to = CacheExport::Registry { reference, mode: CacheMode::Max };
-            CachePolicy { from, to: vec![to], cache_tag: None }
+            CachePolicy { from, to: vec![to], images: Vec::new() }
         } else {
-            CachePolicy { from, to: vec![CacheExport::Inline], cache_tag: Some(tag.clone()) }
+            let target = CacheImageTarget { tag: tag.clone(), mode: CacheMode::Max };
+            CachePolicy { from, to: vec![CacheExport::Inline], images: vec![target] }
         }
+    }
+
+    /// Whether a target is written as cache images: the engine itself writes none to a registry.
+    fn is_image(&self, target: &CacheTarget) -> bool {
+        matches!(target, CacheTarget::Registry { .. }) && !self.engine.can_export(CacheMethod::Registry)
+    }
+
+    fn image(&self, target: &CacheTarget) -> Option<Result<CacheImageTarget, BuildError>> {
+        let CacheTarget::Registry { tag, mode } = target else { return None };
+        if !self.is_image(target) {
+            return None;
+        }
+        let has_layers = |pushed: &PushTag| pushed.tag.repository == tag.repository;
+        if self.image.tags.iter().any(has_layers) {
+            return Some(Ok(CacheImageTarget { tag: tag.clone(), mode: *mode }));
+        }
+        let what = "`cache.registry` in a repository that the image itself is not pushed to";
+        let help =
+            "write the cache to a repository of `tags`, or turn on the containerd image store of the engine";
+        Some(Err(self.engine.unsupported(what, help)))
     }
 
     fn import(&self, source: &CacheSource) -> Result<CacheImport, BuildError> {
@@ -105,7 +153,7 @@ impl Target<'_> {
         match source {
             CacheSource::Registry(tag) => {
                 knows(CacheMethod::Registry)?;
-                Ok(CacheImport::Registry { reference: self.plan.reference(tag) })
+                Ok(CacheImport::Registry { tag: tag.clone(), reference: self.plan.reference(tag) })
             }
             CacheSource::Local(_) => {
                 Err(self.unsupported("reading a cache with", CacheMethod::Local, Engine::can_import))

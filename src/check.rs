@@ -32,6 +32,7 @@ use std::path::Path;
 
 use crate::diag::{Code, Diagnostic, has_errors};
 use crate::include::ParsedFile;
+use crate::language::Language;
 use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::allow::Allows;
 use crate::syntax::ast;
@@ -51,11 +52,17 @@ const LONGEST_SOURCE: usize = 32;
 
 /// Checks the files of a program, the entry first; `parsed` is what their parsing reported. The program is complete
 /// only if neither that nor what is returned has an error.
-pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -> (Program, Vec<Diagnostic>) {
+pub fn check(
+    language: &Language,
+    sources: &SourceMap,
+    files: &[ParsedFile],
+    parsed: &[Diagnostic],
+) -> (Program, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let names = Names::declare(files, &mut diagnostics);
     let mut checker = Checker {
         values: names.values().map(|_| None).collect(),
+        language,
         sources,
         names,
         diagnostics,
@@ -92,6 +99,11 @@ pub fn check(sources: &SourceMap, files: &[ParsedFile], parsed: &[Diagnostic]) -
     (program, diagnostics)
 }
 
+/// Whether a name is one of the language itself, behind which a call or a field follows.
+pub(crate) fn is_built_in(name: &str) -> bool {
+    matches!(name, "cache" | "git") || functions::Function::by_name(name).is_some()
+}
+
 fn program_files(sources: &SourceMap, files: &[ParsedFile]) -> HashMap<FileId, ProgramFile> {
     let file = |parsed: &ParsedFile| {
         let source = sources.file(parsed.id);
@@ -112,6 +124,7 @@ fn families(files: &[ParsedFile]) -> HashMap<ImageId, &[ast::Binder]> {
 
 /// What the passes over the items share.
 struct Checker<'a> {
+    language: &'a Language,
     sources: &'a SourceMap,
     names: Names<'a>,
     diagnostics: Vec<Diagnostic>,

@@ -1,27 +1,34 @@
 //! The command line: arguments, progress, tables and exit codes. Nothing here is needed by a program that embeds the
 //! library.
 
+mod approve;
+mod cache;
 mod check;
+mod ci;
 mod doctor;
 mod explain;
 mod fmt;
+mod iam;
 mod list;
 mod load;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod say;
 mod table;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// The pipeline failed.
 const FAILED: u8 = 1;
 /// The file or the command line is wrong; clap uses the same.
 const WRONG: u8 = 2;
+/// An approval is missing.
+const NOT_APPROVED: u8 = 3;
 /// Interrupted by Ctrl-C, SIGTERM or SIGHUP.
 const INTERRUPTED: u8 = 130;
 
@@ -41,11 +48,13 @@ const EXAMPLES: &str = "\
 Examples:
   cachelang run                          run the pipeline of this folder
   cachelang run -f deploy/.cachefile     of another file
+  cachelang run deploy.staging           a part of it
   cachelang run --param commit=abc123    with a value for a param
   cachelang check --fix                  correct what has one sure correction
   cachelang explain E0201                what a code means
   cachelang plan                         what a run would do
   cachelang list                         what the file declares
+  cachelang iam                          what AWS must allow a run of the file
   cachelang doctor                       whether a run could start here
 
 Environment:
@@ -56,17 +65,33 @@ Environment:
   NO_COLOR       no colours
 
 Exit codes:
-  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 130 interrupted";
+  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the file, build its images, push their tags and run its commands
     #[command(after_help = "\
 Examples:
-  cachelang run
-  cachelang run --param commit=$(git rev-parse HEAD) --param target=ecr
-  cachelang run --progress plain 2> build.log")]
-    Run(RunArgs),
+  cachelang run                              every wave, in the order of the file
+  cachelang run deploy                       one wave; images that it uses are built and pushed first
+  cachelang run deploy.staging               one stage, with those that it waits for
+  cachelang run lambda 'worker[\"api\"]'       images
+  cachelang run --from deploy                a wave and all behind it
+  cachelang run --dry-run                    what would be done
+  cachelang run --resume                     go on where the last run ended
+  cachelang run --approve deploy.prod        say yes beforehand, as in CI
+  cachelang run --param commit=$(git rev-parse HEAD) --progress plain 2> build.log
+  cachelang run --require-cached 'RUN pip *' fail if the dependencies were installed anew
+  cachelang run --report report.html --report report.json
+  cachelang run --events - | jq -r .event    docs/report-schema.md describes the lines
+
+On GitHub Actions and GitLab, waves are groups of the log; on GitHub, errors are annotations, and the
+job gets a summary.
+
+Exit codes:
+  0 done, 1 the pipeline failed, 2 the file or the command line is wrong, 3 an approval is missing,
+  130 interrupted")]
+    Run(run::RunArgs),
 
     /// Check the file and say what is wrong with it; nothing runs
     #[command(after_help = "\
@@ -121,6 +146,24 @@ Exit codes:
   0 a run could start, 1 it could not, 2 the file or the command line is wrong")]
     Doctor(load::InputArgs),
 
+    /// Print the IAM policy that a run of the file needs on AWS
+    #[command(after_help = "\
+The least policy for all waves of the file, as JSON that can be pasted into IAM. Nothing is asked of AWS. Where the file \
+uses several profiles or roles, each has a policy of its own, and a line on standard error says whose it is.
+
+Examples:
+  cachelang iam
+  cachelang iam --param target=ecr > policy.json
+  cachelang iam > policy.json && aws iam put-role-policy --role-name ci --policy-name cachelang \
+--policy-document file://policy.json
+
+Exit codes:
+  0 done, 2 the file or the command line is wrong")]
+    Iam(load::FileArgs),
+    /// Look at caches
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
+
     /// List what a file declares: params with their values, images, waves
     #[command(after_help = "\
 Descriptions are the `##` lines above an item.
@@ -133,16 +176,6 @@ Examples:
 Exit codes:
   0 done, 2 the file or the command line is wrong; what could be read is listed even then")]
     List(list::ListArgs),
-}
-
-#[derive(Debug, Args)]
-struct RunArgs {
-    #[command(flatten)]
-    input: load::InputArgs,
-
-    /// How to show progress
-    #[arg(long, value_enum, default_value_t = Progress::Auto)]
-    progress: Progress,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -169,8 +202,10 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => block_on(doctor::doctor(&args)),
         Command::Explain(args) => explain::explain(&args),
         Command::Fmt(args) => fmt::fmt(&args),
+        Command::Iam(args) => iam::iam(args),
         Command::Plan(args) => plan::plan(args),
         Command::List(args) => list::list(args),
+        Command::Cache(command) => block_on(cache::cache(command)),
     };
     ExitCode::from(with_lost_output(code, is_run))
 }
@@ -213,7 +248,7 @@ fn log_to_stderr(verbose: u8) {
     let filter = match verbose {
         0 => "off",
         1 => "cachelang=debug",
-        _ => "cachelang=trace,tonic=debug,bollard=debug,oci_client=debug,aws_config=debug",
+        _ => "cachelang=trace,tonic=debug,bollard=debug,aws_config=debug",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::cache::CacheServices;
-use crate::host::{BuildError, Builders, Engine, Registry, RegistryError, open_builder};
+use crate::host::{self, BuildError, Builders, Engine, Registry, RegistryError, open_builder};
 use crate::plan::{BuilderId, ImageId, Plan, RegistryId, RepositoryId};
 use crate::run::needs::{self, Needs};
 use crate::run::support;
@@ -58,8 +58,9 @@ pub struct RepositoryState {
     pub name: String,
     /// Whether a run reads or writes there.
     pub used: bool,
-    /// Whether the registry lets this machine use it. One that does not exist yet is fine.
-    pub found: Result<(), RegistryError>,
+    /// Whether the registry lets this machine use it, and how it differs from the file. One that a run would make is
+    /// fine.
+    pub found: Result<host::RepositoryState, RegistryError>,
 }
 
 impl Examination {
@@ -152,8 +153,7 @@ async fn registry_state(
         if repository.registry != id || login.is_err() {
             continue;
         }
-        // The tag need not exist; whether the registry answers is what counts.
-        let found = registry.manifest(item, repository, "latest").await.map(drop);
+        let found = registry.look(item, repository).await;
         let used = used.contains_key(&RepositoryId(index));
         repositories.push(RepositoryState { name: repository.name.clone(), used, found });
     }

@@ -140,6 +140,10 @@ pub struct Fact {
     pub source: String,
 }
 
+/// Where a run keeps its state, beside the file that is run. A folder of this name is no part of what a program reads: it
+/// changes with every run.
+pub const STATE_FOLDER: &str = ".cachelang";
+
 /// Nothing: no variable is set, no file is there, and time has not begun. For checks of a text alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nothing;

@@ -4,12 +4,15 @@
 //! [`crate::registry`] and [`commands`] hold the real implementations.
 
 pub(crate) mod agents;
+mod approver;
 mod build;
 pub mod commands;
 mod engine;
 mod error;
+mod masks;
 mod registry;
 pub(crate) mod secrets;
+mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,15 +22,20 @@ use async_trait::async_trait;
 use indexmap::IndexMap;
 
 use crate::cache::CacheServices;
+use crate::cache::proof::CacheProof;
 use crate::plan;
 
+pub use crate::plan::Place;
+pub use approver::{Approval, Approver, Nobody};
 pub use build::{BuildProgress, BuildRequest, BuildStep, Built, BuiltStep, Interval, Logins, StepState};
 pub use engine::{CacheMethod, Engine, Feature, ImageStore, Platforms};
 pub use error::{BuildError, CommandError, DockerfilePlace, PushError, RegistryError};
+pub use masks::Masks;
 pub use registry::{
-    Copied, CopyProgress, CopyRequest, Credentials, Drift, Layer, Location, Login, Manifest, Registry,
-    RepositoryState, TagRules,
+    Copied, CopyProgress, CopyRequest, Credentials, Document, Drift, Layer, Location, Login, Manifest,
+    Registry, RepositoryState, TagRules,
 };
+pub use state::{StateError, StateFolder};
 
 /// The parts of the world that a run uses.
 #[derive(Clone)]
@@ -37,6 +45,8 @@ pub struct Host {
     pub registry: Arc<dyn Registry>,
     pub commands: Arc<dyn Commands>,
     pub observer: Arc<dyn Observer>,
+    /// By default [`Nobody`].
+    pub approver: Arc<dyn Approver>,
     /// For caches that are not in a registry.
     pub caches: CacheServices,
 }
@@ -48,7 +58,15 @@ impl Host {
         commands: Arc<dyn Commands>,
         observer: Arc<dyn Observer>,
     ) -> Self {
-        Self { builders, registry, commands, observer, caches: CacheServices::default() }
+        let (approver, caches) = (Arc::new(Nobody), CacheServices::default());
+        Self { builders, registry, commands, observer, approver, caches }
+    }
+
+    /// The same host, with somebody who is asked by `approve` steps.
+    #[must_use]
+    pub fn with_approver(mut self, approver: Arc<dyn Approver>) -> Self {
+        self.approver = approver;
+        self
     }
 
     /// The same host, with services that keep caches.
@@ -188,13 +206,16 @@ pub trait Commands: Send + Sync {
 pub type OnLine<'a> = dyn Fn(OutputStream, &str) + Send + Sync + 'a;
 
 /// A command with all its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct CommandRequest {
     pub program: String,
     pub arguments: Vec<String>,
     /// Added to the environment of this process.
     pub env: IndexMap<String, String>,
     pub dir: PathBuf,
+    /// What must not be seen in its output.
+    pub masks: Masks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +229,13 @@ pub trait Observer: Send + Sync {
     fn observe(&self, event: &Event);
 }
 
+/// Several observers, which hear of everything in this order.
+impl Observer for Vec<Arc<dyn Observer>> {
+    fn observe(&self, event: &Event) {
+        self.iter().for_each(|observer| observer.observe(event));
+    }
+}
+
 /// Something that happened during a run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -218,6 +246,46 @@ pub enum Event {
     WaveSkipped {
         wave: String,
         reason: String,
+    },
+    WaveFinished {
+        wave: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
+    /// The state of the run cannot be written: it goes on, but another run cannot go on where it ends.
+    StateNotKept {
+        cause: String,
+    },
+    /// What another run has done is not done again: steps, and images that are in their registries.
+    Resumed {
+        steps: usize,
+        images: Vec<String>,
+    },
+    StageStarted {
+        wave: String,
+        stage: String,
+    },
+    StageSkipped {
+        wave: String,
+        stage: String,
+        reason: String,
+    },
+    StageFinished {
+        wave: String,
+        stage: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
+    /// A step began; `step` is its number in its block, from 0.
+    StepStarted {
+        place: Place,
+        step: usize,
+    },
+    StepFinished {
+        place: Place,
+        step: usize,
+        succeeded: bool,
+        elapsed: Duration,
     },
     BuildStarted {
         image: String,
@@ -319,23 +387,46 @@ pub enum Event {
         repository: String,
         elapsed: Duration,
     },
+    /// The cache of an image was read back from its registry.
+    CacheProven {
+        image: String,
+        proof: CacheProof,
+    },
     /// The image got another tag.
     Promoted {
         image: String,
         reference: String,
         digest: String,
     },
+    /// A person is asked.
+    ApprovalAwaited {
+        place: Place,
+        question: String,
+    },
+    /// It was said yes, now or before the run.
+    Approved {
+        place: Place,
+        question: String,
+    },
     CommandStarted {
-        wave: String,
+        place: Place,
         command: String,
     },
     CommandOutput {
-        wave: String,
+        place: Place,
         stream: OutputStream,
         line: String,
     },
+    /// The command failed and is started again: attempt 2 of 3.
+    CommandRetried {
+        place: Place,
+        command: String,
+        cause: String,
+        attempt: u32,
+        attempts: u32,
+    },
     CommandFinished {
-        wave: String,
+        place: Place,
         command: String,
         succeeded: bool,
         elapsed: Duration,

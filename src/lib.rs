@@ -40,9 +40,12 @@ pub mod doctor;
 pub mod environment;
 mod git;
 pub mod host;
+pub mod iam;
 pub mod include;
+pub mod language;
 pub mod load;
 pub mod plan;
+pub mod record;
 pub mod registry;
 pub mod run;
 mod shell;
@@ -52,6 +55,7 @@ pub mod syntax;
 use diag::Diagnostic;
 use environment::Environment;
 use include::ParsedFile;
+use language::Language;
 use source::{FileId, SourceMap};
 
 /// Parses a file with what it includes, and checks the whole. The diagnostics are sorted; the program may be planned
@@ -61,19 +65,32 @@ pub fn check(
     entry: FileId,
     environment: &dyn Environment,
 ) -> (check::Program, Vec<Diagnostic>) {
-    let (files, diagnostics) = include::parse(sources, entry, environment);
-    check_parsed(sources, &files, diagnostics)
+    Language::default().check(sources, entry, environment)
 }
 
-/// Checks the files of a program that [`include::parse`] has read; `diagnostics` is what that has found.
-pub fn check_parsed(
-    sources: &SourceMap,
-    files: &[ParsedFile],
-    mut diagnostics: Vec<Diagnostic>,
-) -> (check::Program, Vec<Diagnostic>) {
-    let (program, found) = check::check(sources, files, &diagnostics);
-    diagnostics.extend(found);
-    program.allows.apply(sources, &mut diagnostics);
-    diag::sort(&mut diagnostics);
-    (program, diagnostics)
+impl Language {
+    /// What [`check`](crate::check()) does, with the functions and values that were added.
+    pub fn check(
+        &self,
+        sources: &mut SourceMap,
+        entry: FileId,
+        environment: &dyn Environment,
+    ) -> (check::Program, Vec<Diagnostic>) {
+        let (files, diagnostics) = include::parse(sources, entry, environment);
+        self.check_parsed(sources, &files, diagnostics)
+    }
+
+    /// Checks the files of a program that [`include::parse`] has read; `diagnostics` is what that has found.
+    pub fn check_parsed(
+        &self,
+        sources: &SourceMap,
+        files: &[ParsedFile],
+        mut diagnostics: Vec<Diagnostic>,
+    ) -> (check::Program, Vec<Diagnostic>) {
+        let (program, found) = check::check(self, sources, files, &diagnostics);
+        diagnostics.extend(found);
+        program.allows.apply(sources, &mut diagnostics);
+        diag::sort(&mut diagnostics);
+        (program, diagnostics)
+    }
 }

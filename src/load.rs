@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::environment::{Entry, Environment, Fact, GitFact, PathKind, read_at_most};
+use crate::environment::{Entry, Environment, Fact, GitFact, PathKind, STATE_FOLDER, read_at_most};
 use crate::git::Repository;
 use crate::source::{FileId, SourceMap};
 
@@ -109,6 +109,30 @@ fn replace_file(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file: all of it or nothing, whatever happens meanwhile. A device or a pipe is written into.
+///
+/// # Errors
+/// [`LoadError::Unwritable`]
+pub fn write(path: &Path, text: &str) -> Result<(), LoadError> {
+    write_file(path, text).map_err(|cause| LoadError::Unwritable { path: path.to_owned(), cause })
+}
+
+fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    match path.metadata() {
+        Ok(found) if found.is_file() => return replace_file(path, text),
+        Ok(_) => return File::options().write(true).open(path)?.write_all(text.as_bytes()),
+        Err(_) => {}
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Those of any new file, and not only for its owner, as temporary files are.
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// Opens what is a file; anything else could be endless, or wait for somebody to write to it.
 fn open_file(path: &Path) -> io::Result<File> {
     let metadata = path.metadata()?;
@@ -181,7 +205,11 @@ impl Environment for ProcessEnvironment {
 
     fn entries(&self, folder: &Path) -> io::Result<Vec<Entry>> {
         let found = fs::read_dir(folder)?;
+        let is_state = |entry: &io::Result<fs::DirEntry>| {
+            entry.as_ref().is_ok_and(|entry| entry.file_name() == STATE_FOLDER)
+        };
         found
+            .filter(|entry| !is_state(entry))
             .map(|entry| {
                 let entry = entry?;
                 Ok(Entry { kind: kind(&entry)?, name: entry.file_name() })

@@ -3,6 +3,7 @@
 //! A plan can be printed and compared. It holds no expression and no secret value: what is known only during the
 //! run (the digest of a pushed image) is a [`TextPiece`], a secret is its name and where it is read.
 
+pub(crate) mod blocks;
 mod cache_tag;
 mod claims;
 mod dockerfiles;
@@ -11,6 +12,7 @@ mod eval;
 mod families;
 mod functions;
 mod graph;
+mod host;
 mod image;
 mod images;
 mod limits;
@@ -18,9 +20,13 @@ mod lower;
 mod noted;
 mod outside;
 mod params;
+mod partition;
+mod place;
 mod portable;
 mod pushes;
 mod rules;
+mod select;
+mod shown;
 mod steps;
 mod tags;
 mod texts;
@@ -39,10 +45,17 @@ use crate::diag::{Diagnostic, has_errors};
 use crate::environment::Environment;
 use crate::source::SourceMap;
 
+pub use cache_tag::stage_tag;
 pub use functions::duration_text;
-pub use image::{Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network};
+pub use image::{
+    Attest, Bucket, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, SideStage,
+    Stages,
+};
 pub use params::{inputs, unknown_params};
+pub(crate) use partition::Partition;
+pub use place::Place;
 pub(crate) use rules::matches_pattern;
+pub use select::{Selected, UnknownTarget, from_wave, select, unknown_approvals};
 pub use steps::{Command, EnvValue, Program, ScriptPiece, Stage, Step, Text, TextPiece, Wave, WaveBody};
 
 /// What a plan is made from besides the program.
@@ -137,17 +150,40 @@ pub enum RegistryKind {
     Ecr {
         account: String,
         region: String,
-        profile: Option<String>,
-        /// The role that is assumed.
-        role: Option<String>,
+        #[serde(flatten)]
+        identity: Identity,
         endpoint: Option<String>,
         host: Option<String>,
     },
     /// The public gallery of Amazon ECR.
-    EcrPublic { profile: Option<String>, role: Option<String> },
+    EcrPublic {
+        #[serde(flatten)]
+        identity: Identity,
+    },
+}
+
+/// As whom AWS is used; without anything, as whom the AWS tools use it on this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Identity {
+    /// A profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// The ARN of the role that is assumed.
+    pub role: Option<String>,
+    /// What the role's owner wants to be told by those who assume it.
+    pub external_id: Option<String>,
+    /// By what CloudTrail tells this use of the role from others.
+    pub session_name: Option<String>,
 }
 
 impl Registry {
+    /// A registry that no file declares.
+    pub fn at(host: &str) -> Self {
+        let kind =
+            RegistryKind::Oci { host: host.to_owned(), username: None, password: None, insecure: false };
+        Self { name: host.to_owned(), kind }
+    }
+
     /// The host, with a port if it has one, that image references to this registry start with.
     pub fn host(&self) -> String {
         match &self.kind {
@@ -157,8 +193,7 @@ impl Registry {
             RegistryKind::Ecr { host: Some(host), .. } => host.clone(),
             RegistryKind::Ecr { account, region, .. } => {
                 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
-                let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-                format!("{account}.dkr.ecr.{region}.{suffix}")
+                format!("{account}.dkr.ecr.{region}.{}", Partition::of(region).suffix)
             }
         }
     }
@@ -192,20 +227,46 @@ pub struct Repository {
     pub name: String,
     /// Create it when it does not exist.
     pub create: bool,
-    /// Its tags do not move, except for `mutable_tags`.
-    pub immutable: bool,
+    /// Whether its tags do not move, except for `mutable_tags`. `None`: the file does not say, and moves them.
+    pub immutable: Option<bool>,
     /// Patterns with `*` for tags that move although the others do not.
     pub mutable_tags: Vec<String>,
     /// `None`: as the registry has it.
     pub scan_on_push: Option<bool>,
     pub kms_key: Option<String>,
     pub lifecycle: Option<Lifecycle>,
+    /// The tags of the repository itself, as AWS has them on all that it bills.
+    pub resource_tags: IndexMap<String, String>,
     /// Bring settings that differ back to these.
     pub manage: bool,
 }
 
+impl Repository {
+    /// Whether a tag is never given to a second image, as the file says.
+    pub(crate) fn is_fixed(&self, tag: &str) -> bool {
+        self.immutable == Some(true) && !self.mutable_tags.iter().any(|pattern| matches_pattern(pattern, tag))
+    }
+
+    /// A repository that no file declares.
+    pub(crate) fn named(name: &str, registry: RegistryId) -> Self {
+        Self {
+            item: name.to_owned(),
+            registry,
+            name: name.to_owned(),
+            create: false,
+            immutable: None,
+            mutable_tags: Vec::new(),
+            scan_on_push: None,
+            kms_key: None,
+            lifecycle: None,
+            manage: false,
+            resource_tags: IndexMap::new(),
+        }
+    }
+}
+
 /// What a registry deletes by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Lifecycle {
     /// How many images stay.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::models::SystemInfo;
@@ -14,7 +15,7 @@ use tokio::sync::OnceCell;
 use tonic::transport::Channel;
 
 use super::address::Address;
-use super::transport::{TransportError, chain};
+use super::transport::{TransportError, chain, no_answer};
 use super::{build, push, worker};
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Built, Engine, ImageStore, Platforms, PushError,
@@ -22,14 +23,15 @@ use crate::host::{
 };
 use crate::plan::BuilderKind;
 
-/// How long one request of the Docker API may take, in seconds. Builds and pushes do not go this way.
-const REQUEST_TIMEOUT: u64 = 30;
+/// How long one request of the Docker API may take, with its whole answer. Builds and pushes do not go this way.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Builds in the BuildKit of a Docker Engine and pushes from its image store.
 pub struct DockerEngine {
     address: Address,
     docker: OnceCell<Docker>,
     info: OnceCell<SystemInfo>,
+    patience: Duration,
 }
 
 /// What a transport of bollard returns.
@@ -51,11 +53,19 @@ async fn send(
 impl DockerEngine {
     /// An engine by its address; nothing is connected before it is needed.
     pub fn new(address: Address) -> Self {
-        Self { address, docker: OnceCell::new(), info: OnceCell::new() }
+        Self { address, docker: OnceCell::new(), info: OnceCell::new(), patience: REQUEST_TIMEOUT }
     }
 
     fn unreachable(&self, error: &dyn std::error::Error) -> BuildError {
         self.address.unreachable(BuilderKind::Docker, error)
+    }
+
+    /// The answer to a call of bollard, whose own limit ends with the head of the answer: the rest may never come.
+    async fn answered<T>(
+        &self,
+        call: impl Future<Output = Result<T, bollard::errors::Error>>,
+    ) -> Result<T, bollard::errors::Error> {
+        tokio::time::timeout(self.patience, call).await.unwrap_or_else(|_| Err(no_answer().into()))
     }
 
     /// The client for the Docker API, with the API version that the engine speaks.
@@ -64,16 +74,19 @@ impl DockerEngine {
             let address = self.address.clone();
             let transport = move |request| Box::pin(send(address.clone(), request)) as Answer;
             let host = Some("http://docker");
-            let docker =
-                Docker::connect_with_custom_transport(transport, host, REQUEST_TIMEOUT, API_DEFAULT_VERSION);
+            let limit = 2 * REQUEST_TIMEOUT.as_secs();
+            let docker = Docker::connect_with_custom_transport(transport, host, limit, API_DEFAULT_VERSION);
             let docker = docker.map_err(|error| self.unreachable(&error))?;
-            docker.negotiate_version().await.map_err(|error| self.unreachable(&error))
+            self.answered(docker.negotiate_version()).await.map_err(|error| self.unreachable(&error))
         };
         self.docker.get_or_try_init(connect).await
     }
 
     async fn info(&self) -> Result<&SystemInfo, BuildError> {
-        let ask = || async { self.docker().await?.info().await.map_err(|error| self.unreachable(&error)) };
+        let ask = || async {
+            let docker = self.docker().await?;
+            self.answered(docker.info()).await.map_err(|error| self.unreachable(&error))
+        };
         self.info.get_or_try_init(ask).await
     }
 
@@ -86,7 +99,11 @@ impl DockerEngine {
 
     async fn channel(&self) -> Result<Channel, BuildError> {
         self.address.grpc(BuilderKind::Docker).await.map_err(|error| match error {
-            TransportError::Refused { .. } => BuildError::Engine(error.to_string()),
+            TransportError::Refused { path, status, message } => {
+                let said = if message.is_empty() { message } else { format!(" ({message})") };
+                let address = &self.address;
+                BuildError::Engine(format!("{address} answered {status} to {path}, which builds need{said}"))
+            }
             error => self.unreachable(&error),
         })
     }
@@ -95,13 +112,13 @@ impl DockerEngine {
     async fn tag(&self, request: &PushRequest) -> Result<(), PushError> {
         let docker = self.docker().await.map_err(|error| PushError::Engine(error.to_string()))?;
         let options = TagImageOptionsBuilder::default().repo(&request.repository).tag(&request.tag).build();
-        let tagged = docker.tag_image(&request.image, Some(options)).await;
+        let tagged = self.answered(docker.tag_image(&request.image, Some(options))).await;
         tagged.map_err(|error| PushError::Engine(chain(&error)))
     }
 
     async fn diff_ids(&self, reference: &str) -> Result<Vec<String>, PushError> {
         let docker = self.docker().await.map_err(|error| PushError::Engine(error.to_string()))?;
-        let inspected = docker.inspect_image(reference).await;
+        let inspected = self.answered(docker.inspect_image(reference)).await;
         let image = inspected.map_err(|error| PushError::Engine(chain(&error)))?;
         Ok(image.root_fs.and_then(|root| root.layers).unwrap_or_default())
     }
@@ -111,7 +128,7 @@ impl DockerEngine {
 impl Builder for DockerEngine {
     async fn engine(&self) -> Result<Engine, BuildError> {
         let docker = self.docker().await?;
-        let version = docker.version().await.map_err(|error| self.unreachable(&error))?;
+        let version = self.answered(docker.version()).await.map_err(|error| self.unreachable(&error))?;
         let channel = self.channel().await?;
         let platforms =
             worker::platforms(channel.clone()).await.map_err(|status| self.unreachable(&status))?;
@@ -151,9 +168,61 @@ impl Builder for DockerEngine {
 
     async fn forget(&self, reference: &str) {
         let Ok(docker) = self.docker().await else { return };
-        let removed = docker.remove_image(reference, None::<RemoveImageOptions>, None).await;
+        let removed = self.answered(docker.remove_image(reference, None::<RemoveImageOptions>, None)).await;
         if let Err(error) = removed {
             tracing::debug!(%error, reference, "the name stays");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An engine that answers the first request on each connection with `bytes`, and then says nothing more.
+    async fn engine_that_answers(bytes: &'static str) -> DockerEngine {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it has an address").port();
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(bytes.as_bytes()).await;
+                open.push(stream);
+            }
+        });
+        let address = format!("tcp://127.0.0.1:{port}").parse().expect("it is an address");
+        DockerEngine { patience: Duration::from_millis(300), ..DockerEngine::new(address) }
+    }
+
+    #[tokio::test]
+    async fn half_an_answer_is_not_waited_for() {
+        for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"Version\""] {
+            let engine = engine_that_answers(answer).await;
+            let asked = tokio::time::timeout(Duration::from_secs(20), engine.engine()).await;
+            let error = asked.expect("it ends").expect_err("it is no engine").to_string();
+            assert!(error.ends_with("(no answer within 30 seconds)"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_proxy_says_to_builds_is_short_and_says_where() {
+        for (body, said) in [
+            (r#"{"message":"page not found"}"#, " (page not found)"),
+            ("Forbidden by administrative rules\n\n", " (Forbidden by administrative rules)"),
+            ("<html><body>\n<h1>403 Forbidden</h1></body></html>", ""),
+        ] {
+            let answer =
+                format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak();
+            let engine = engine_that_answers(answer).await;
+            let error = engine.channel().await.expect_err("it takes no builds").to_string();
+            let address = &engine.address;
+            let expected = format!("{address} answered 403 Forbidden to /grpc, which builds need{said}");
+            assert_eq!(error, expected);
         }
     }
 }

@@ -5,6 +5,8 @@ mod lookup;
 
 use tonic::{Code, Status};
 
+use super::filesync::UNSENT;
+use super::solve::{CONTEXT_DIR, DOCKERFILE_DIR, context_of_dir};
 use super::status::Progress;
 use crate::host::{BuildError, root_cause};
 
@@ -15,6 +17,9 @@ pub(super) fn build_error(status: &Status, progress: &mut Progress) -> BuildErro
     let place = details::place(status.details()).map(Box::new);
     if let Some(failed) = progress.failed_step() {
         let cause = plain_words(&failed.error).to_owned();
+        if let Some(cause) = unsent(&cause) {
+            return BuildError::Context(cause);
+        }
         return BuildError::Step { step: failed.name, cause, output: failed.output, place };
     }
     let message = plain_words(status.message().trim()).to_owned();
@@ -43,6 +48,7 @@ fn plain_words(message: &str) -> &str {
         "failed to solve with frontend gateway.v0: ",
         "failed to create LLB definition: ",
         "failed to compute cache key: ",
+        "error from sender: ",
     ];
     let mut message = message;
     while let Some(rest) =
@@ -68,6 +74,19 @@ fn plain_words(message: &str) -> &str {
     }
 }
 
+/// What `filesync` has said to the engine of a folder that cannot be sent, in words for people.
+fn unsent(cause: &str) -> Option<String> {
+    let (dir, why) = cause.strip_prefix(UNSENT)?.split_once("`: ")?;
+    Some(match dir {
+        CONTEXT_DIR => format!("the build context cannot be sent: {why}"),
+        DOCKERFILE_DIR => format!("the folder of the Dockerfile cannot be sent: {why}"),
+        _ => match context_of_dir(dir) {
+            Some(name) => format!("the context `{name}` cannot be sent: {why}"),
+            None => format!("the folder `{dir}` cannot be sent: {why}"),
+        },
+    })
+}
+
 /// What an error of gRPC says after its code: `rpc error: code = Unknown desc = …`
 fn after_code(message: &str) -> Option<&str> {
     let (_, rest) = message.strip_prefix("rpc error: code = ")?.split_once(" desc = ")?;
@@ -89,6 +108,21 @@ mod tests {
         let mut lost = Status::internal("h2 protocol error");
         lost.set_source(std::sync::Arc::new(std::io::Error::other("broken pipe")));
         assert_eq!(error(lost).to_string(), "the connection to the engine was lost (broken pipe)");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_sent_is_named_as_in_the_file() {
+        let why = "failed to read `a` (Permission denied)";
+        for (dir, folder) in [
+            ("context", "the build context"),
+            ("dockerfile", "the folder of the Dockerfile"),
+            ("context-lib", "the context `lib`"),
+        ] {
+            let message = format!("error from sender: local directory `{dir}`: {why}");
+            let words = unsent(plain_words(&message));
+            assert_eq!(words, Some(format!("{folder} cannot be sent: {why}")));
+        }
+        assert_eq!(unsent("exit code: 1"), None);
     }
 
     #[test]

@@ -24,6 +24,9 @@ use crate::buildkit::walk::Stamp;
 use request::Request;
 use sender::Transfer;
 
+/// How the error of a folder that cannot be sent begins; its name, "`: " and the reason follow.
+pub(super) const UNSENT: &str = "local directory `";
+
 /// Packets that wait for the connection, at most: what a transfer holds in memory is this many chunks, not files.
 const QUEUE: usize = 8;
 

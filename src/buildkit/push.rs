@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::address::Address;
-use super::transport::TransportError;
+use super::transport::{TransportError, message_of};
 use crate::host::{Credentials, PushError, PushProgress, PushRequest};
 
 /// What the engine says about a push while it goes on.
@@ -155,15 +155,13 @@ fn auth_header(credentials: Option<&Credentials>, repository: &str) -> String {
     URL_SAFE.encode(object.to_string())
 }
 
-/// The message in the body of an answer that is not 200.
+/// What the engine says in an answer that is not 200.
 async fn refusal(answer: Response<Incoming>) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        message: String,
-    }
     let status = answer.status();
-    let body = answer.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    serde_json::from_slice::<Body>(&body).map_or_else(|_| status.to_string(), |body| body.message)
+    match message_of(answer.into_body()).await {
+        message if message.is_empty() => status.to_string(),
+        message => message,
+    }
 }
 
 fn lost(error: &TransportError) -> PushError {

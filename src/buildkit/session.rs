@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bollard_buildkit_proto::health::health_check_response::ServingStatus;
@@ -42,6 +43,10 @@ const MAX_HEADERS: u32 = 16 * 1024 * 1024;
 /// How long an engine may take to say why a build without a session has failed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// Engines ask for the health of a session at least every 30 seconds. One that is frozen, or that a broken proxy still
+/// stands in for, keeps its connection for ever; after this long without a question it counts as lost.
+const SILENCE: Duration = Duration::from_secs(180);
+
 /// What a session offers to the engine.
 pub(super) struct Services {
     pub(super) auth: AuthService,
@@ -71,6 +76,7 @@ impl Notices {
 pub(super) struct Session {
     id: String,
     transferred: Arc<Transferred>,
+    health: Arc<Checks>,
     serve: JoinHandle<()>,
     tunnel: JoinHandle<Result<(), Status>>,
 }
@@ -87,22 +93,28 @@ impl Session {
         let id = Uuid::new_v4().simple().to_string();
         let (key, transferred) = (filesync.shared_key(), filesync.transferred());
         let (near, far) = tokio::io::duplex(4 * CHUNK);
+        let health = Arc::new(Checks::default());
         let services = Server::builder()
             .http2_max_header_list_size(MAX_HEADERS)
-            .add_service(HealthServer::new(Serving))
+            .add_service(HealthServer::new(Serving(Arc::clone(&health))))
             .add_service(AuthServer::new(auth))
             .add_service(SecretsServer::new(secrets))
             .add_service(SshServer::new(ssh))
             .add_service(filesync.into_server());
         let serve = tokio::spawn(serve(services, far));
         let tunnel = tokio::spawn(tunnel(channel, Described { id: id.clone(), key }, near));
-        Session { id, transferred, serve, tunnel }
+        Session { id, transferred, health, serve, tunnel }
     }
 
     /// Waits until the session is over although nobody has closed it. A build cannot go on then; most engines say so
     /// themselves, for which this leaves them time.
     pub(super) async fn lost(&mut self) -> Status {
-        let ended = (&mut self.tunnel).await;
+        let ended = tokio::select! {
+            ended = &mut self.tunnel => ended,
+            () = self.health.have_ended(SILENCE) => {
+                return Status::unavailable(format!("nothing was heard of it for {} seconds", SILENCE.as_secs()));
+            }
+        };
         tokio::time::sleep(LAST_WORDS).await;
         match ended {
             Ok(Err(status)) => Status::unavailable(status.message()),
@@ -194,7 +206,24 @@ impl Described {
 
 /// The health service that engines poll: 20.10 every second, closing the session at the first failure
 /// (buildkit, session/grpc.go).
-struct Serving;
+struct Serving(Arc<Checks>);
+
+/// How often the engine has asked for the health of the session.
+#[derive(Default)]
+struct Checks(AtomicU64);
+
+impl Checks {
+    /// Waits until the engine, having asked before, has not asked for `silence` or, at most, twice as long.
+    async fn have_ended(&self, silence: Duration) {
+        loop {
+            let before = self.0.load(Ordering::Relaxed);
+            tokio::time::sleep(silence).await;
+            if before > 0 && before == self.0.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
 
 fn serving() -> HealthCheckResponse {
     HealthCheckResponse { status: ServingStatus::Serving.into() }
@@ -205,6 +234,7 @@ impl Health for Serving {
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
     async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
         Ok(Response::new(serving()))
     }
 
@@ -223,13 +253,15 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use bollard_buildkit_proto::health::health_server::HealthServer;
+    use bollard_buildkit_proto::health::HealthCheckRequest;
+    use bollard_buildkit_proto::health::health_server::{Health, HealthServer};
     use hyper_util::rt::TokioIo;
     use indexmap::IndexMap;
+    use tonic::Request;
     use tonic::transport::{Endpoint, Server};
     use tower::service_fn;
 
-    use super::{Notices, SecretsService, Services, Serving, Session, SshService};
+    use super::{Checks, Notices, SecretsService, Services, Serving, Session, SshService};
     use crate::buildkit::auth::AuthService;
     use crate::buildkit::filesync::{FileSync, LocalDirs};
     use crate::host::Logins;
@@ -250,7 +282,11 @@ mod tests {
         let (near, far) = tokio::io::duplex(1 << 16);
         // An engine without sessions ends each at once.
         let incoming = tokio_stream::once(Ok::<_, io::Error>(far));
-        tokio::spawn(Server::builder().add_service(HealthServer::new(Serving)).serve_with_incoming(incoming));
+        tokio::spawn(
+            Server::builder()
+                .add_service(HealthServer::new(Serving(Arc::default())))
+                .serve_with_incoming(incoming),
+        );
         let mut near = Some(TokioIo::new(near));
         let connector = service_fn(move |_| {
             let taken = near.take();
@@ -261,5 +297,29 @@ mod tests {
         let mut session = Session::open(channel, nothing());
         let status = tokio::time::timeout(Duration::from_secs(8), session.lost()).await.expect("it is lost");
         assert_eq!(status.code(), tonic::Code::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_asks_no_more_is_lost_and_one_that_never_asked_is_not() {
+        let (silence, long) = (Duration::from_millis(50), Duration::from_millis(500));
+        let checks = Arc::new(Checks::default());
+        assert!(tokio::time::timeout(long, checks.have_ended(silence)).await.is_err());
+        let serving = Serving(Arc::clone(&checks));
+        let check = async || {
+            let answer = serving.check(Request::new(HealthCheckRequest::default())).await;
+            answer.expect("the session is healthy")
+        };
+        check().await;
+        let asking = async {
+            loop {
+                check().await;
+                tokio::time::sleep(silence / 5).await;
+            }
+        };
+        tokio::select! {
+            () = checks.have_ended(silence) => panic!("the engine still asks"),
+            _ = tokio::time::timeout(long, asking) => {}
+        }
+        tokio::time::timeout(long, checks.have_ended(silence)).await.expect("the engine asks no more");
     }
 }

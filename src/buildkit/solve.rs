@@ -24,6 +24,11 @@ pub(super) fn named_dir(name: &str) -> String {
     format!("context-{name}")
 }
 
+/// The name of the context that a local directory holds.
+pub(super) fn context_of_dir(dir: &str) -> Option<&str> {
+    dir.strip_prefix("context-")
+}
+
 /// The request for one build on an engine with this image store; `session` is who serves its files.
 pub(super) fn request(wanted: &BuildRequest, store: ImageStore, session: &str) -> SolveRequest {
     let exporter = exporter(wanted, store);
@@ -216,7 +221,7 @@ fn entry<'a>(kind: &str, attrs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
 
 fn import(import: &CacheImport) -> CacheOptionsEntry {
     match import {
-        CacheImport::Registry { reference } => entry("registry", [("ref", reference.as_str())]),
+        CacheImport::Registry { reference, .. } => entry("registry", [("ref", reference.as_str())]),
         CacheImport::Gha { scope, service } => gha(service, scope.as_deref(), None),
         CacheImport::S3 { bucket, login } => s3(bucket, login.as_ref(), None),
     }
@@ -292,6 +297,7 @@ mod tests {
 
     use super::*;
     use crate::host::Logins;
+    use crate::plan::{RepositoryId, Tag};
 
     fn wanted() -> BuildRequest {
         BuildRequest {
@@ -319,7 +325,10 @@ mod tests {
             images: IndexMap::new(),
             references: vec!["r.io/a:1".into(), "r.io/a:latest".into()],
             push_to: vec!["r.io/a".into()],
-            cache_from: vec![CacheImport::Registry { reference: "r.io/a:cache".into() }],
+            cache_from: vec![CacheImport::Registry {
+                tag: Tag { repository: RepositoryId(0), tag: "cache".into() },
+                reference: "r.io/a:cache".into(),
+            }],
             cache_to: vec![
                 CacheExport::Inline,
                 CacheExport::Registry { reference: "r.io/a:cache".into(), mode: CacheMode::Max },

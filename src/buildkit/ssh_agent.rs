@@ -41,7 +41,9 @@ impl SshService {
     async fn connect(&self, id: &str) -> Result<UnixStream, Status> {
         let id = if id.is_empty() { DEFAULT_ID } else { id };
         let Some(path) = self.agents.get(id) else {
-            return Err(Status::not_found(format!("the image passes no SSH agent `{id}`")));
+            return Err(Status::not_found(format!(
+                "the image passes no SSH agent `{id}`: add it to its `ssh`"
+            )));
         };
         UnixStream::connect(path).await.map_err(|error| {
             Status::failed_precondition(format!(

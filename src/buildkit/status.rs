@@ -205,11 +205,8 @@ impl Progress {
 
     /// The step that made the build fail.
     pub(super) fn failed_step(&mut self) -> Option<FailedStep> {
-        let failed = |record: &StepRecord| {
-            record.state == StepState::Failed
-                && !record.error.contains("context canceled")
-                && !record.name.starts_with(IMPORT)
-        };
+        let failed =
+            |record: &StepRecord| record.state == StepState::Failed && !record.name.starts_with(IMPORT);
         let record = self.steps.values_mut().find(|record| failed(record))?;
         while let Some(stream) = record.partial.keys().next().copied() {
             record.end_line(stream);
@@ -235,7 +232,10 @@ fn printable_lines(text: &str) -> String {
 }
 
 fn state(vertex: &Vertex) -> StepState {
-    if !vertex.error.is_empty() {
+    if vertex.error.contains("context canceled") {
+        // It was stopped because another one failed. That it ran is all there is to say of it.
+        StepState::Running
+    } else if !vertex.error.is_empty() {
         StepState::Failed
     } else if vertex.cached {
         StepState::Cached
@@ -410,6 +410,25 @@ mod tests {
             _ => None,
         });
         assert!(step.is_some_and(|step| step.name == "[2/2] RUN make" && step.instruction));
+    }
+
+    #[test]
+    fn a_step_that_was_stopped_has_not_failed() {
+        let stopped = Vertex { completed: None, ..vertex("[b 2/2] RUN sleep 30", false, "") };
+        let (mut progress, events) = progress(
+            vec![
+                stopped.clone(),
+                vertex("[a 2/2] RUN false", false, "exit code: 1"),
+                Vertex { error: "context canceled".into(), ..stopped },
+            ],
+            vec![],
+        );
+        let failed = progress.failed_step().expect("a step failed");
+        assert_eq!(failed.name, "[a 2/2] RUN false");
+        let failures = events
+            .iter()
+            .filter(|event| matches!(event, BuildProgress::Step(step) if step.state == StepState::Failed));
+        assert_eq!(failures.count(), 1);
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Collected, Empty, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, HOST, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt;
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tonic::Status;
@@ -31,6 +32,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_TRIES: u32 = 3;
 
+/// The longest error message that is read: the output of a program may be in it.
+const MAX_MESSAGE: usize = 1024 * 1024;
+/// Of a message without a form, so many characters.
+const MAX_LINE: usize = 300;
+
 /// Errors carry the whole Dockerfile in their headers.
 const MAX_HEADERS: u32 = 16 * 1024 * 1024;
 
@@ -46,7 +52,8 @@ pub(super) enum TransportError {
     /// A call failed.
     #[error("{0}")]
     Call(String),
-    #[error("the engine answered {status} to {path}: {message}")]
+    /// The message is empty if there is none for people.
+    #[error("the engine answered {status} to {path} ({message})")]
     Refused { path: String, status: StatusCode, message: String },
 }
 
@@ -78,7 +85,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 impl Address {
     /// The error for a builder that is not there, or does not answer.
     pub(super) fn unreachable(&self, kind: BuilderKind, error: &dyn std::error::Error) -> BuildError {
-        BuildError::Unreachable { kind, address: self.to_string(), cause: root_cause(error), builder: None }
+        // What answers may be no builder, and its answer a page of many lines.
+        let cause = root_cause(error).chars().take(MAX_LINE).collect();
+        BuildError::Unreachable { kind, address: self.to_string(), cause, builder: None }
     }
 
     /// Opens a connection on which `inside` is spoken next.
@@ -158,16 +167,31 @@ impl Address {
         let response = sender.send_request(request).await?;
         let status = response.status();
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            let body = response.into_body().collect().await?.to_bytes();
-            let message = String::from_utf8_lossy(&body).trim().to_owned();
+            let message = message_of(response.into_body()).await;
             return Err(TransportError::Refused { path: path.to_owned(), status, message });
         }
         Ok(Box::new(TokioIo::new(hyper::upgrade::on(response).await?)))
     }
 }
 
-/// The error behind [`CONNECT_TIMEOUT`].
-fn no_answer() -> io::Error {
+/// What an engine, or a proxy in front of it, says in the body of an answer that is no success: the message of the
+/// engine's JSON, or the first line of other text. Empty for a page that browsers show.
+pub(super) async fn message_of(body: Incoming) -> String {
+    #[derive(Deserialize)]
+    struct Told {
+        message: String,
+    }
+    let body = Limited::new(body, MAX_MESSAGE).collect().await.map(Collected::to_bytes).unwrap_or_default();
+    if let Ok(Told { message }) = serde_json::from_slice(&body) {
+        return message;
+    }
+    let text = String::from_utf8_lossy(&body);
+    let line = text.trim().lines().next().unwrap_or_default();
+    if line.starts_with('<') { String::new() } else { line.chars().take(MAX_LINE).collect() }
+}
+
+/// The error of a builder that takes too long.
+pub(super) fn no_answer() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "no answer within 30 seconds")
 }
 

@@ -18,6 +18,7 @@ use std::vec;
 use bollard_buildkit_proto::fsutil::types::Stat;
 
 use super::patterns::BadPattern;
+use crate::environment::STATE_FOLDER;
 pub(super) use entry::{Content, Entry};
 pub(super) use filter::Selection;
 use filter::{Filter, Matches, Verdict};
@@ -35,6 +36,9 @@ pub(super) enum WalkError {
     NotUnicode { path: String },
     #[error(transparent)]
     Pattern(#[from] BadPattern),
+    /// The frontend takes the patterns of what not to send from there, and from nowhere else.
+    #[error("`.dockerignore` has an {0}")]
+    Ignore(BadPattern),
 }
 
 impl WalkError {
@@ -191,6 +195,8 @@ impl Walk {
 
 fn names(directory: &Path) -> io::Result<vec::IntoIter<Name>> {
     let mut names = fs::read_dir(directory)?
+        // A state that changes with every run would let no `COPY . .` come from the cache.
+        .filter(|entry| !entry.as_ref().is_ok_and(|entry| entry.file_name() == STATE_FOLDER))
         .map(|entry| {
             let entry = entry?;
             // A type that cannot be found out is that of a file which vanished: it shows when the file is looked at.

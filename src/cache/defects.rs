@@ -21,8 +21,8 @@ const OF_CLASSIC_STORES: &[Defect] = &[
     Defect {
         from: (20, 10),
         until: Some((27, 0)),
-        effect: "a build that finds its cache in the registry leaves the found steps out of the cache it writes, so \
-                 that every second build on an empty engine finds none",
+        effect: "a build that finds its cache in the registry leaves the found steps out of the record it writes; under \
+                 the tag of its cache, cachelang puts them back",
         source: "https://github.com/moby/buildkit/issues/2274",
     },
     Defect {
@@ -34,8 +34,8 @@ const OF_CLASSIC_STORES: &[Defect] = &[
     Defect {
         from: (20, 10),
         until: None,
-        effect: "a local image with the name of a cache is read in place of the registry, even when it is older: do \
-                 not `docker pull` caches",
+        effect: "a local image with the name of a cache is read in place of the registry, even when it is older; \
+                 cachelang names caches by their digests, so that none is",
         source: "https://github.com/moby/moby/tree/master/daemon/internal/builder-next/adapters/localinlinecache",
     },
 ];

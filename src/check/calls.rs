@@ -1,7 +1,9 @@
 //! Calls: the built-in functions and the `cache.…` methods.
 
+use std::sync::Arc;
+
 use super::exprs::{Place, Subject};
-use super::functions::Function;
+use super::functions::{Callee, Function};
 use super::program::{CacheMethod, Expr, ExprKind, Named};
 use super::types::Type;
 use super::{Checker, errors};
@@ -11,9 +13,9 @@ use crate::syntax::ast::{self, Name};
 impl<'a> Checker<'a> {
     pub(super) fn call(&mut self, callee: &'a ast::Expr, arguments: &'a [ast::Argument], span: Span) -> Expr {
         match &callee.kind {
-            ast::ExprKind::Name(name) => match Function::by_name(name) {
-                Some(function) => return self.function(function, callee.span, arguments, span),
-                None => self.report(errors::unknown_function(name, callee.span)),
+            ast::ExprKind::Name(name) => match self.callee(name) {
+                Some(function) => return self.function(name, function, callee.span, (arguments, span)),
+                None => self.report(errors::unknown_function(name, callee.span, self.language)),
             },
             ast::ExprKind::Field { base, field } if is_name(base, "cache") => {
                 return self.cache(field, arguments, span);
@@ -25,12 +27,17 @@ impl<'a> Checker<'a> {
         Expr::error(span)
     }
 
+    pub(super) fn callee(&self, name: &str) -> Option<Callee> {
+        let host = || self.language.function(name).map(|function| Callee::Host(Arc::clone(function)));
+        Function::by_name(name).map(Callee::BuiltIn).or_else(host)
+    }
+
     fn function(
         &mut self,
-        function: Function,
+        name: &'a str,
+        function: Callee,
         callee: Span,
-        arguments: &'a [ast::Argument],
-        span: Span,
+        (arguments, span): (&'a [ast::Argument], Span),
     ) -> Expr {
         let signature = function.signature();
         let named = arguments.iter().find_map(|argument| argument.name.as_ref());
@@ -38,7 +45,7 @@ impl<'a> Checker<'a> {
             Some(errors::unknown_argument(&function.to_string(), name))
         } else if arguments.len() != signature.parameters.len() {
             let source = arguments.first().and_then(|first| self.short(first.value.span));
-            Some(errors::argument_count(function, arguments.len(), source, span))
+            Some(errors::argument_count(&function, arguments.len(), source, span))
         } else {
             None
         };
@@ -47,12 +54,12 @@ impl<'a> Checker<'a> {
             self.use_names(arguments.iter().map(|argument| &argument.value));
             return Expr::error(span);
         }
-        let place = Place::plain(Subject::Argument(function));
+        let place = Place::plain(Subject::Argument(name));
         // A function needs its arguments now; what the run finds out later cannot be one.
         let typed = self.before_the_run(callee, |checker| {
             let pairs = arguments.iter().zip(&signature.parameters);
-            let typed = pairs.map(|(argument, ty)| match function {
-                Function::Length => checker.measurable(&argument.value, place),
+            let typed = pairs.map(|(argument, ty)| match &function {
+                Callee::BuiltIn(Function::Length) => checker.measurable(&argument.value, place),
                 _ => checker.expr(&argument.value, ty, place),
             });
             typed.collect()

@@ -3,12 +3,14 @@
 mod calls;
 mod images;
 mod lints;
+mod registries;
 mod types;
 mod waves;
 
 pub(super) use calls::*;
 pub(super) use images::*;
 pub(super) use lints::*;
+pub(super) use registries::*;
 pub(super) use types::*;
 pub(super) use waves::*;
 
@@ -227,7 +229,8 @@ fn boolean(name: &str, wanted: &Type) -> Option<&'static str> {
 fn takes_written_name(subject: Subject<'_>) -> Option<&'static str> {
     match subject {
         Subject::SecretSource(function) => Some(function),
-        Subject::Argument(function @ (Function::Env | Function::Read)) => Some(function.name()),
+        Subject::Argument("env") => Some(Function::Env.name()),
+        Subject::Argument("read") => Some(Function::Read.name()),
         _ => None,
     }
 }
@@ -346,19 +349,6 @@ pub(super) fn missing_attribute(name: &str, owner: Owner<'_>, registries: &[&str
     diagnostic.with_help(example)
 }
 
-/// `public`: where the registry is said to be the public gallery.
-pub(super) fn not_in_public(name: &str, value: Span, public: Span) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnknownAttribute,
-        format!("a public registry has no attribute `{name}`"),
-        value,
-        "would not be used",
-    )
-    .with_label(public, "this is the public gallery")
-    .with_note("the public gallery of Amazon ECR is `public.ecr.aws` for everyone")
-    .with_help(format!("remove `{name}`, or `public = true`"))
-}
-
 /// A certificate without its key, or the reverse: `found` is there, `missing` is not.
 pub(super) fn half_identity(found: &str, value: Span, missing: &str) -> Diagnostic {
     Diagnostic::new(
@@ -382,19 +372,6 @@ pub(super) fn tls_without_endpoint(tls: Span, builder: &Name) -> Diagnostic {
     .with_label(builder.span, "needs `endpoint = …`")
     .with_note("without an `endpoint` it is the engine of the machine, as DOCKER_HOST and its companions say")
     .with_help("either add `endpoint = \"tcp://HOST:PORT\"`, or remove `tls`")
-}
-
-/// A setting of a repository in a registry that is not Amazon ECR.
-pub(super) fn only_in_ecr(name: &str, value: Span, registry: &Name) -> Diagnostic {
-    Diagnostic::new(
-        Code::UnknownAttribute,
-        format!("a repository outside Amazon ECR has no `{name}`"),
-        value,
-        "would not be used",
-    )
-    .with_label(registry.span, "this registry is not Amazon ECR")
-    .with_note("other registries have no API for it that is the same everywhere")
-    .with_help(format!("remove `{name}`"))
 }
 
 /// An image that is pushed needs a tag to be pushed to.

@@ -4,7 +4,6 @@
 //! [`Checker::infer`] finds the type of what carries its own.
 
 use super::errors::Nearby;
-use super::functions::Function;
 use super::names::Kind;
 use super::program::{DeferredField, Expr, ExprKind, ImageRef, Part};
 use super::types::Type;
@@ -85,7 +84,8 @@ pub(super) enum Subject<'a> {
     },
     Operand(BinaryOperator),
     Negated,
-    Argument(Function),
+    /// An argument of the function of that name.
+    Argument(&'a str),
     /// What stands before the colon of a tag.
     Repository,
     /// What stands behind it; the span is the repository's.
@@ -363,6 +363,9 @@ impl<'a> Checker<'a> {
             return make(ExprKind::Local(*local), ty.clone());
         }
         let Some(declared) = self.names.get(name) else {
+            if let Some((ty, value)) = self.language.value(name) {
+                return Expr::of_host(ty, value, span);
+            }
             self.undeclared(name, span, &Type::Error, Subject::Hole);
             return Expr::error(span);
         };
@@ -386,7 +389,9 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn is_declared(&self, name: &str) -> bool {
-        self.scope.iter().any(|(bound, ..)| *bound == name) || self.names.get(name).is_some()
+        self.scope.iter().any(|(bound, ..)| *bound == name)
+            || self.names.get(name).is_some()
+            || self.language.value(name).is_some()
     }
 
     /// Reports a name that no item has.
@@ -394,7 +399,7 @@ impl<'a> Checker<'a> {
         let diagnostic = match name {
             "git" => errors::git_without_field(span),
             "cache" => errors::cache_not_called(span),
-            _ if Function::by_name(name).is_some() => errors::function_not_called(name, span),
+            _ if self.callee(name).is_some() => errors::function_not_called(name, span),
             _ if !self.all_files_known => return,
             _ => {
                 // One misspelled name can stand in a thousand places.

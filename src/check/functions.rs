@@ -1,6 +1,45 @@
 //! The built-in functions: names and signatures. What they compute is in [`crate::plan`].
 
+use std::fmt;
+use std::sync::Arc;
+
 use super::types::Type;
+use crate::language;
+
+/// What a call names: a built-in function, or one of the embedding program.
+#[derive(Debug, Clone)]
+pub(crate) enum Callee {
+    BuiltIn(Function),
+    Host(Arc<language::Function>),
+}
+
+impl Callee {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Callee::BuiltIn(function) => function.name(),
+            Callee::Host(function) => &function.name,
+        }
+    }
+
+    pub(crate) fn signature(&self) -> Signature {
+        match self {
+            Callee::BuiltIn(function) => function.signature(),
+            Callee::Host(function) => Signature {
+                parameters: function.parameters.iter().map(Type::of_host).collect(),
+                result: Type::of_host(&function.result),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Callee {
+    /// `join(list<string>, string) -> string`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signature = self.signature();
+        let parameters: Vec<_> = signature.parameters.iter().map(Type::to_string).collect();
+        write!(f, "{}({}) -> {}", self.name(), parameters.join(", "), signature.result)
+    }
+}
 
 /// A built-in function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +127,5 @@ impl Function {
                 signature(&[Type::String, Type::String], Type::Bool)
             }
         }
-    }
-}
-
-impl std::fmt::Display for Function {
-    /// `join(list<string>, string) -> string`
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let signature = self.signature();
-        let parameters: Vec<_> = signature.parameters.iter().map(Type::to_string).collect();
-        write!(f, "{}({}) -> {}", self.name(), parameters.join(", "), signature.result)
     }
 }

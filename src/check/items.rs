@@ -196,6 +196,7 @@ impl<'a> Checker<'a> {
             }
         }
         self.check_public(&attributes);
+        self.check_role(&attributes);
         Registry { name, kind, attributes }
     }
 
@@ -211,7 +212,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Reports settings of repositories that only Amazon ECR has, where the registry is written out.
+    /// What goes with a role means nothing without one.
+    fn check_role(&mut self, registry: &Attributes) {
+        for name in ["external_id", "session_name"] {
+            if let (Some(value), None) = (registry.values.get(name), registry.values.get("role")) {
+                self.report(errors::without_role(name, value.span));
+            }
+        }
+    }
+
+    /// Reports settings of repositories that only private registries of Amazon ECR have, where the registry is written out.
     fn check_settings(&mut self, program: &Program) {
         for repository in &program.repositories {
             let attributes = &repository.attributes;
@@ -221,18 +231,25 @@ impl<'a> Checker<'a> {
             };
             let registry = program.registries.get(id.0);
             // One without attributes was reported.
-            let registry =
-                registry.filter(|one| one.kind == RegistryKind::Oci && !one.attributes.values.is_empty());
-            let Some(registry) = registry else { continue };
-            for name in ["create", "scan_on_push", "kms_key", "manage"] {
+            let Some(registry) = registry.filter(|one| !one.attributes.values.is_empty()) else { continue };
+            let is_public = || {
+                let public = registry.attributes.values.get("public");
+                public.is_some_and(|public| matches!(public.kind, ExprKind::Bool(true)))
+            };
+            let place = match registry.kind {
+                RegistryKind::Oci => errors::NotPrivate::OtherRegistry,
+                RegistryKind::Ecr if is_public() => errors::NotPrivate::Gallery,
+                RegistryKind::Ecr => continue,
+            };
+            for name in ["create", "scan_on_push", "kms_key", "resource_tags", "manage"] {
                 let value = attributes.values.get(name);
                 if let Some(value) = value.filter(|value| !matches!(value.kind, ExprKind::Bool(false))) {
-                    self.report(errors::only_in_ecr(name, value.span, &registry.name));
+                    self.report(errors::only_in_ecr(name, value.span, place, &registry.name));
                 }
             }
             let lifecycle = attributes.blocks.get("lifecycle");
             if let Some(value) = lifecycle.and_then(|block| block.values.values().next()) {
-                self.report(errors::only_in_ecr("lifecycle", value.span, &registry.name));
+                self.report(errors::only_in_ecr("lifecycle", value.span, place, &registry.name));
             }
         }
     }

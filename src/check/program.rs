@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::functions::Function;
+use super::functions::Callee;
 use super::schema::Attribute;
 use super::types::Type;
 use crate::environment::GitFact;
+use crate::language;
 use crate::source::{FileId, Span, Spanned};
 use crate::syntax::allow::Allows;
 use crate::syntax::ast::{BinaryOperator, Name};
@@ -328,7 +329,7 @@ pub(crate) enum ExprKind {
     /// types one. Shared, because many images can extend one template; never empty.
     Inherited(Vec<Arc<Expr>>),
     Call {
-        function: Function,
+        function: Callee,
         arguments: Vec<Expr>,
     },
     Tag {
@@ -408,6 +409,25 @@ impl Expr {
         let ExprKind::List(items) = &written.last()?.kind else { return None };
         let item = items.iter().rev().find(|item| super::literal_text(item).is_some_and(&is_it));
         item.map(|item| item.span)
+    }
+
+    /// A value of the embedding program, as if it were written at that place.
+    pub(super) fn of_host(ty: &language::Type, value: &language::Value, span: Span) -> Self {
+        let inner = match ty {
+            language::Type::List(inner) | language::Type::Map(inner) => inner,
+            other => other,
+        };
+        let inner = |value| Self::of_host(inner, value, span);
+        let kind = match value {
+            language::Value::String(text) => ExprKind::String(vec![Part::Text(text.clone())]),
+            language::Value::Int(number) => ExprKind::Int(*number),
+            language::Value::Bool(value) => ExprKind::Bool(*value),
+            language::Value::List(items) => ExprKind::List(items.iter().map(inner).collect()),
+            language::Value::Map(entries) => {
+                ExprKind::Map(entries.iter().map(|(key, value)| (key.clone(), inner(value))).collect())
+            }
+        };
+        Self { kind, ty: Type::of_host(ty), span }
     }
 
     /// The expressions directly inside this one.

@@ -69,6 +69,8 @@ pub(crate) const ECR_REGISTRY: &[Attribute] = &[
     optional("region", string),
     optional("profile", string),
     optional("role", string),
+    optional("external_id", string),
+    optional("session_name", string),
     optional("endpoint", string),
     optional("host", string),
     optional("public", bool),
@@ -94,6 +96,7 @@ pub(crate) const REPOSITORY: &[Attribute] = &[
     optional("scan_on_push", bool),
     optional("kms_key", string),
     block("lifecycle", LIFECYCLE),
+    optional("resource_tags", string_map),
     optional("manage", bool),
 ];
 

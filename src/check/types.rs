@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::language;
+
 /// How many lists and maps a value may have inside each other; a text has as many brackets.
 ///
 /// Lets can nest a value deeper than any text: what goes through types and values would go as deep.
@@ -40,6 +42,17 @@ pub(crate) enum Type {
 }
 
 impl Type {
+    /// The type of a function or a value of an embedding program.
+    pub(crate) fn of_host(ty: &language::Type) -> Type {
+        match ty {
+            language::Type::String => Type::String,
+            language::Type::Int => Type::Int,
+            language::Type::Bool => Type::Bool,
+            language::Type::List(item) => Type::list(Self::of_host(item)),
+            language::Type::Map(value) => Type::map(Self::of_host(value)),
+        }
+    }
+
     pub(crate) fn list(item: Type) -> Type {
         Type::List(Arc::new(item))
     }

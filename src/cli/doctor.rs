@@ -11,7 +11,7 @@ use crate::buildkit::{Address, EngineBuilders};
 use crate::cache::{CacheServices, defects};
 use crate::diag::render::printable;
 use crate::doctor::{self, BuilderState, RegistryState, RepositoryState};
-use crate::host::{CacheMethod, Engine, ImageStore, Platforms};
+use crate::host::{CacheMethod, Drift, Engine, ImageStore, Platforms};
 use crate::load::ProcessEnvironment;
 use crate::plan::BuilderKind;
 use crate::registry::Registries;
@@ -166,8 +166,13 @@ fn show_registry(state: &RegistryState) {
     }
     for RepositoryState { name, used, found, .. } in &state.repositories {
         match found {
-            Ok(()) if *used => fact("repository", format_args!("{name}: reachable")),
-            Ok(()) => fact("repository", format_args!("{name}: reachable, used by no wave")),
+            Ok(state) => {
+                let end = if *used { "" } else { ", used by no wave" };
+                fact("repository", format_args!("{name}: reachable{end}"));
+                for Drift { setting, found, wanted, .. } in &state.drift {
+                    fact("", format_args!("`{setting}` is {found} there, and {wanted} in the file"));
+                }
+            }
             Err(error) => {
                 failure(*used, format_args!("repository `{name}`: {error}"), error.help());
             }

@@ -143,7 +143,7 @@ pub(super) fn check_again(checked: Checked, text: &str, args: &InputArgs) -> Res
 fn examine(entry: Entry, mut sources: SourceMap, file: FileId, args: &InputArgs) -> Result<Checked, u8> {
     let environment = ProcessEnvironment::new();
     let (files, found) = include::parse(&mut sources, file, &environment);
-    let (program, diagnostics) = crate::check_parsed(&sources, &files, found);
+    let (program, diagnostics) = crate::language::Language::new().check_parsed(&sources, &files, found);
     let params: IndexMap<_, _> = args.params.iter().cloned().collect();
     if let Some((name, similar)) = plan::unknown_params(&program, &params).into_iter().next() {
         // The declaration may be in what could not be read.

@@ -1,7 +1,7 @@
 //! `cachelang plan`
 
 mod dot;
-mod human;
+pub(super) mod human;
 mod layout;
 mod words;
 

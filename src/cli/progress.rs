@@ -3,11 +3,14 @@
 mod plain;
 mod tty;
 
+pub(super) use plain::step_name;
+
 use std::sync::Arc;
 
 use super::Progress;
+use super::ci::Ci;
 use super::say::{print_line, say_line};
-use crate::host::{Event, Observer, OutputStream};
+use crate::host::{Event, Observer, OutputStream, Place};
 
 /// An observer that knows when the run has ended.
 pub(super) trait RunObserver: Observer {
@@ -21,7 +24,7 @@ pub(super) fn observer(progress: Progress) -> Arc<dyn RunObserver> {
     match progress {
         Progress::Tty => Arc::new(tty::Tty::new()),
         Progress::Auto if terminal => Arc::new(tty::Tty::new()),
-        Progress::Auto | Progress::Plain => Arc::new(plain::Plain),
+        Progress::Auto | Progress::Plain => Arc::new(plain::Plain::new(Ci::here())),
         Progress::Quiet => Arc::new(Quiet),
     }
 }
@@ -31,18 +34,26 @@ struct Quiet;
 
 impl Observer for Quiet {
     fn observe(&self, event: &Event) {
-        if let Event::CommandOutput { stream, line, .. } = event {
-            print_output(*stream, line);
+        if let Event::CommandOutput { place, stream, line } = event {
+            print_output(place, *stream, line);
         }
     }
 }
 
 impl RunObserver for Quiet {}
 
-/// A command's output keeps its stream, so that it can be piped.
-fn print_output(stream: OutputStream, line: &str) {
+/// A command's output keeps its stream, so that it can be piped. Lines of stages that run at the same time say which
+/// they are of.
+fn print_output(place: &Place, stream: OutputStream, line: &str) {
+    let prefix = prefix(place);
     match stream {
-        OutputStream::Stdout => print_line(format_args!("{line}")),
-        OutputStream::Stderr => say_line(format_args!("{line}")),
+        OutputStream::Stdout => print_line(format_args!("{prefix}{line}")),
+        OutputStream::Stderr => say_line(format_args!("{prefix}{line}")),
     }
+}
+
+/// The stage in front of a line, where several run at the same time.
+fn prefix(place: &Place) -> String {
+    let stage = place.block.as_ref().filter(|_| place.parallel);
+    stage.map_or_else(String::new, |stage| format!("{stage}: "))
 }

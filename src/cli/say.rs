@@ -6,9 +6,11 @@
 use std::fmt::Arguments;
 use std::io::{self, BufWriter, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use super::ci;
 use crate::diag::render::printable_json;
 
 /// The first failure of standard output that is not only a reader that has gone.
@@ -27,8 +29,19 @@ fn remember(result: io::Result<()>) {
     }
 }
 
+/// Whether standard output is for something else than lines for people.
+static STDOUT_IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// From now on, what would be printed on standard output goes to standard error.
+pub(super) fn take_stdout() {
+    STDOUT_IS_TAKEN.store(true, Ordering::Relaxed);
+}
+
 /// A line on standard output.
 pub(super) fn print_line(line: Arguments<'_>) {
+    if STDOUT_IS_TAKEN.load(Ordering::Relaxed) {
+        return say_line(line);
+    }
     remember(write_line(io::stdout().lock(), line));
 }
 
@@ -72,9 +85,18 @@ pub(super) fn say_line(line: Arguments<'_>) {
     let _ = write_line(io::stderr().lock(), line);
 }
 
-/// Whole in the buffer first: standard error has none, and lines of several processes must not mix.
+/// A line on standard error that the CI service is to obey.
+pub(super) fn say_command(line: &str) {
+    let mut stream = io::stderr().lock();
+    let _ = stream.write_all(format!("{line}\n").as_bytes()).and_then(|()| stream.flush());
+}
+
+/// Whole in the buffer first: standard error has none, and lines of several processes must not mix. A CI service takes
+/// no line for a command.
 fn write_line(mut stream: impl Write, line: Arguments<'_>) -> io::Result<()> {
-    stream.write_all(format!("{line}\n").as_bytes()).and_then(|()| stream.flush())
+    let text = line.to_string();
+    let lines: Vec<_> = text.split('\n').map(ci::harmless).collect();
+    stream.write_all(format!("{}\n", lines.join("\n")).as_bytes()).and_then(|()| stream.flush())
 }
 
 #[cfg(test)]

@@ -149,8 +149,6 @@ fn distance(one: &[char], other: &[char], limit: usize, rows: &mut [Vec<usize>; 
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::{Searches, distance, only_similar, similar};
 
     #[test]
@@ -197,24 +195,19 @@ mod tests {
     }
 
     #[test]
-    fn many_and_long_names_take_no_time() {
-        let started = Instant::now();
-        let names: Vec<_> = (0..4_000).map(|index| format!("region_{index}")).collect();
+    fn only_the_first_messages_of_a_pass_compare_names() {
         let searches = Searches::default();
-        for (index, name) in names.iter().enumerate() {
-            let typed = format!("regoin_{index}");
-            let known = || names.iter().map(String::as_str);
-            let limit = searches.limit();
-            let found = similar(&typed, known().take(limit));
-            assert!(limit < names.len() || found == Some(name), "{typed}: {found:?}");
-            only_similar(&typed, known().take(limit));
-        }
+        let compared = (0..4_000).filter(|_| searches.limit() > 0).count();
+        assert_eq!(compared, Searches::MOST);
+    }
+
+    #[test]
+    fn long_names_are_not_compared() {
         let long = "a".repeat(1_000_000);
         assert_eq!(similar(&format!("{long}b"), [long.as_str()]), None);
         assert_eq!(
             similar(&"a".repeat(63), ["b".repeat(63).as_str(), &"a".repeat(64)]),
             Some("a".repeat(64).as_str())
         );
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     }
 }

@@ -19,6 +19,9 @@ pub(crate) struct Uses<'a> {
     pub(crate) stages: Vec<usize>,
     /// Those of them whose layers the result does not have: what it copies or mounts from.
     pub(crate) beside: Vec<usize>,
+    /// For each of these and for the result, the stages that it is based on, whose layers it has, in file order: the
+    /// lowest first.
+    pub(crate) below: HashMap<usize, BTreeSet<usize>>,
     /// References to images outside of the file, with values for their variables. Those that cannot be known are not
     /// here; an image that is used twice is here twice.
     pub(crate) bases: Vec<Base>,
@@ -62,7 +65,9 @@ impl Dockerfile {
         let names = Names::of(self, &variables, contexts);
         let mut uses = Uses::default();
         let (mut pending, mut reached, mut triggered) = (vec![target], HashSet::new(), HashSet::new());
-        let layers = names.layers(target);
+        let mut layers = names.below(target);
+        uses.below.insert(target, layers.clone());
+        layers.insert(target);
         while let Some(index) = pending.pop() {
             let Some(stage) = self.stages.get(index).filter(|_| reached.insert(index)) else { continue };
             if let Some(context) = names.replacement(stage) {
@@ -72,6 +77,7 @@ impl Dockerfile {
             uses.stages.push(index);
             if !layers.contains(&index) {
                 uses.beside.push(index);
+                uses.below.insert(index, names.below(index));
             }
             let base = names.bases.get(index).unwrap_or(&Source::Unknown);
             uses.has_unknown_base |= matches!(base, Source::Unknown);
@@ -262,16 +268,16 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// A stage and those that it is based on, whose layers it has.
-    fn layers(&self, stage: usize) -> HashSet<usize> {
-        let mut layers = HashSet::from([stage]);
+    /// The stages that a stage is based on, whose layers it has.
+    fn below(&self, stage: usize) -> BTreeSet<usize> {
+        let mut below = BTreeSet::new();
         let mut last = stage;
         // `FROM` names a stage above, so this ends.
         while let Some(Source::Stage(base)) = self.bases.get(last) {
-            layers.insert(*base);
+            below.insert(*base);
             last = *base;
         }
-        layers
+        below
     }
 
     /// The named context in the place of a stage.

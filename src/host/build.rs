@@ -98,6 +98,13 @@ pub struct BuildStep {
     pub instruction: bool,
 }
 
+impl BuildStep {
+    /// An instruction that has run for that time.
+    pub fn new(id: impl Into<String>, name: impl Into<String>, state: StepState, elapsed: Duration) -> Self {
+        Self { id: id.into(), name: name.into(), state, elapsed, again: false, instruction: true }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepState {
     Waiting,
@@ -163,6 +170,12 @@ pub struct Interval {
 }
 
 impl BuiltStep {
+    /// The name without what stands in brackets in front of it: `RUN make`.
+    pub fn instruction(&self) -> &str {
+        let in_brackets = self.name.strip_prefix('[').and_then(|name| name.split_once("] "));
+        in_brackets.map_or(&self.name, |(_, instruction)| instruction)
+    }
+
     /// A step of which nothing more is known.
     pub fn new(name: impl Into<String>, cached: bool) -> Self {
         Self { name: name.into(), stage: String::new(), cached, intervals: Vec::new(), bytes: 0 }

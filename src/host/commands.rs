@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{CommandError, CommandRequest, Commands, OnLine, OutputStream};
+use super::{CommandError, CommandRequest, Commands, Masks, OnLine, OutputStream};
 
 /// The longest line that is passed on; a longer one is passed on in pieces.
 const MAX_LINE: usize = 64 * 1024;
@@ -67,8 +67,8 @@ impl Commands for LocalCommands {
         let stderr = child.stderr.take().map(BufReader::new).expect("standard error is piped");
         let lines = async {
             tokio::try_join!(
-                pass_on(stdout, OutputStream::Stdout, output),
-                pass_on(stderr, OutputStream::Stderr, output)
+                pass_on(stdout, OutputStream::Stdout, &request.masks, output),
+                pass_on(stderr, OutputStream::Stderr, &request.masks, output)
             )
         };
         lines.await.map_err(CommandError::Output)?;
@@ -102,10 +102,12 @@ fn result(status: ExitStatus) -> Result<(), CommandError> {
     }
 }
 
-/// Reads to the end and passes on whole lines, without holding more than one.
+/// Reads to the end and passes on whole lines, without holding more than one. What is masked does not show, however it
+/// was written: a line is looked at when it is whole, and a piece of one only up to where a value may begin.
 async fn pass_on(
     mut reader: impl AsyncBufRead + Unpin,
     stream: OutputStream,
+    masks: &Masks,
     output: &OnLine<'_>,
 ) -> std::io::Result<()> {
     let mut line = Vec::new();
@@ -118,13 +120,19 @@ async fn pass_on(
         let (taken, ends) = newline.map_or((available.len(), false), |at| (at + 1, true));
         line.extend_from_slice(available.get(..taken).unwrap_or_default());
         reader.consume(taken);
-        if ends || line.len() >= MAX_LINE {
-            output(stream, String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
-            line.clear();
+        let complete = match ends {
+            true => line.len(),
+            false if line.len() >= MAX_LINE => masks.complete(&line),
+            false => 0,
+        };
+        if complete > 0 {
+            let shown = masks.hide_bytes(line.get(..complete).unwrap_or_default());
+            output(stream, String::from_utf8_lossy(&shown).trim_end_matches(['\n', '\r']));
+            line.drain(..complete);
         }
     }
     if !line.is_empty() {
-        output(stream, &String::from_utf8_lossy(&line));
+        output(stream, &String::from_utf8_lossy(&masks.hide_bytes(&line)));
     }
     Ok(())
 }
@@ -212,6 +220,7 @@ mod tests {
             arguments: vec!["-c".into(), script.into()],
             env: IndexMap::from([("GREETING".into(), "hello".into())]),
             dir: std::env::temp_dir(),
+            masks: Masks::default(),
         }
     }
 
@@ -233,6 +242,22 @@ mod tests {
             (OutputStream::Stderr, "oops".to_owned()),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[tokio::test]
+    async fn values_are_hidden_however_they_are_written() {
+        let long = "x".repeat(MAX_LINE - 3);
+        // In two writes, with a pause; over the end of a piece of a line that is too long; at the end without a new line.
+        let script = format!(
+            "printf 'a open-'; sleep 0.1; echo 'sesame b'; printf '%s' {long}; echo open-sesame; printf open-sesame"
+        );
+        let request = shell(&script);
+        request.masks.add("open-sesame");
+        let (result, lines) = run(&request).await;
+        assert!(result.is_ok());
+        let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+        assert_eq!(lines[0], "a *** b");
+        assert_eq!(lines[1..].concat(), format!("{long}******"));
     }
 
     #[tokio::test]

@@ -4,11 +4,14 @@
 //! engine lacks would go on without it. The table in [`Engine::can`] and those of the cache methods are what
 //! BuildKit's and Docker's sources say of each version.
 
+mod repository;
+
 use std::fmt;
 use std::path::PathBuf;
 
 use super::BuildError;
 use crate::plan::{Attest, Build, BuilderKind, Context};
+use repository::Form;
 
 /// An engine, as far as a build depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub enum Feature {
     NamedContexts,
     /// A `context` that is a folder of a Git repository.
     GitFolder,
+    /// The address of a Git repository as `ssh://…` and in other forms that came late.
+    GitAddresses,
     /// `shm_size`
     ShmSize,
     /// `ulimits`
@@ -79,6 +84,9 @@ pub enum Feature {
     /// A registry cache in the form of an image: older engines write another form, which Amazon ECR refuses, and read
     /// this one as an empty cache.
     CacheAsImage,
+    /// Caches of several images that have keys in common. From BuildKit 0.25 on at the latest, which of them a key is
+    /// found in is chance (buildkit, solver/combinedcache.go and cache/remotecache/v1/chains.go).
+    SeveralCacheImages,
 }
 
 /// A way to keep the cache of a build.
@@ -141,12 +149,14 @@ impl Engine {
     pub fn can(&self, feature: Feature) -> bool {
         match feature {
             // The Dockerfile frontend of BuildKit 0.8, in Docker 20.10, does not know them and says nothing.
-            Feature::NamedContexts | Feature::GitFolder | Feature::ShmSize | Feature::Ulimits => {
-                match self.kind {
-                    BuilderKind::Docker => self.is_at_least(23, 0),
-                    BuilderKind::Buildkit => self.is_at_least(0, 10),
-                }
-            }
+            Feature::NamedContexts
+            | Feature::GitFolder
+            | Feature::GitAddresses
+            | Feature::ShmSize
+            | Feature::Ulimits => match self.kind {
+                BuilderKind::Docker => self.is_at_least(23, 0),
+                BuilderKind::Buildkit => self.is_at_least(0, 10),
+            },
             // The exporter of classic storage drivers writes one manifest without annotations
             // (moby, daemon/internal/builder-next/exporter/mobyexporter/export.go).
             Feature::MultiPlatform => self.store != ImageStore::Graphdriver,
@@ -158,6 +168,10 @@ impl Engine {
             Feature::SeveralCaches | Feature::CacheAsImage => match self.kind {
                 BuilderKind::Docker => self.is_at_least(25, 0),
                 BuilderKind::Buildkit => self.is_at_least(0, 12),
+            },
+            Feature::SeveralCacheImages => match self.kind {
+                BuilderKind::Docker => !self.is_at_least(27, 0),
+                BuilderKind::Buildkit => !self.is_at_least(0, 14),
             },
             Feature::GhaV2 => match self.kind {
                 BuilderKind::Docker => self.is_at_least(28, 0),
@@ -201,6 +215,11 @@ impl Engine {
     /// # Errors
     /// [`BuildError::Unsupported`] names the first setting that the engine does not know.
     pub fn check(&self, build: &Build) -> Result<(), BuildError> {
+        for context in std::iter::once(&build.context).chain(build.contexts.values()) {
+            if let Context::Git(url) = context {
+                self.check_repository(url)?;
+            }
+        }
         let asked = [
             (
                 Feature::GitFolder,
@@ -224,6 +243,24 @@ impl Engine {
             Some((_, what, _, help)) => Err(self.unsupported(what, help)),
             None => self.check_platforms(&build.platforms),
         }
+    }
+
+    /// An engine takes an address of another form for a file to download, or for a folder of this machine.
+    fn check_repository(&self, url: &str) -> Result<(), BuildError> {
+        let help = match Form::of(url) {
+            Form::Known => return Ok(()),
+            Form::KnownLater if self.can(Feature::GitAddresses) => return Ok(()),
+            Form::KnownLater => format!("write it as `git@host:path` or `https://host/path.git`; {KNOWN_LATER}"),
+            Form::File => "write the address with `.git` at its end: that is how an engine tells a repository from a \
+                           file"
+                .to_owned(),
+            Form::Other => "an engine fetches repositories from addresses like `https://host/path.git`, \
+                            `ssh://git@host/path` and `git@host:path`; a folder of this machine is written without \
+                            `git(…)`"
+                .to_owned(),
+        };
+        Err(self
+            .unsupported(&format!("the address `{}` of a repository", repository::without_login(url)), help))
     }
 
     /// What is not known of an engine is tried: an image for another platform can be built without running anything
@@ -336,6 +373,20 @@ mod tests {
         assert!(docker("23.0.0", ImageStore::Graphdriver).can(Feature::Ulimits));
         assert!(!docker("28.5.2", ImageStore::Graphdriver).can(Feature::Annotations));
         assert!(docker("28.5.2", ImageStore::Containerd).can(Feature::Annotations));
+    }
+
+    #[test]
+    fn what_an_engine_would_take_for_a_file_is_no_repository() {
+        let error = |version, url: &str| docker(version, ImageStore::Containerd).check_repository(url).err();
+        assert!(error("20.10.24", "https://host/app.git").is_none());
+        assert!(error("28.5.2", "ssh://git@host/app").is_none());
+        let old = error("20.10.24", "ssh://git@host/app").and_then(|error| error.help());
+        assert!(old.is_some_and(|help| help.starts_with("write it as `git@host:path` or")));
+        let file = error("28.5.2", "https://ci:secret@host/app").expect("it is no repository");
+        assert!(
+            file.to_string().ends_with("does not support the address `https://…@host/app` of a repository")
+        );
+        assert!(file.help().is_some_and(|help| help.contains("`.git` at its end")));
     }
 
     #[test]

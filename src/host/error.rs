@@ -1,6 +1,9 @@
 //! What goes wrong outside of this program: in engines, registries and commands.
 
-use crate::plan::BuilderKind;
+use std::path::PathBuf;
+
+use super::Masks;
+use crate::plan::{BuilderKind, Registry, RegistryKind};
 
 /// Why an engine could not build.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,7 @@ pub enum BuildError {
     },
     #[error("the engine has no space left on its disk ({0})")]
     DiskFull(String),
+    /// A folder of this machine cannot be sent to the engine.
     #[error("{0}")]
     Context(String),
     /// The engine does not know a setting, or has no way to do what it asks for.
@@ -56,6 +60,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// The same error without the values that are hidden.
+    #[must_use]
+    pub(crate) fn hidden(mut self, masks: &Masks) -> Self {
+        if let BuildError::Step { output, .. } = &mut self {
+            output.iter_mut().for_each(|line| *line = masks.hide(line).into_owned());
+        }
+        self
+    }
+
     /// Whether the same build may succeed when it is started again: not if it is the Dockerfile that is wrong, or the
     /// engine that lacks something.
     pub fn may_pass(&self) -> bool {
@@ -63,9 +76,10 @@ impl BuildError {
             BuildError::Unreachable { .. }
             | BuildError::ConnectionLost { .. }
             | BuildError::Step { .. }
+            // Files come and go.
+            | BuildError::Context(_)
             | BuildError::Engine(_) => true,
             BuildError::DiskFull(_)
-            | BuildError::Context(_)
             | BuildError::Unsupported { .. }
             | BuildError::NoCacheService
             | BuildError::Agent { .. }
@@ -88,6 +102,14 @@ impl BuildError {
                 unreachable_help(*kind, address, cause, builder.as_deref())
             }
             BuildError::DiskFull(_) => DISK.to_owned(),
+            BuildError::Context(why) if why.contains("failed to") => {
+                "leave out what no step needs: write it into `.dockerignore`".to_owned()
+            }
+            // What BuildKit says where it found no such program when it started: seen with Docker 28.5.
+            BuildError::Step { cause, .. } if cause.contains("unknown scheme git") => {
+                "the engine fetches repositories with the program `git`: install it on the engine's machine"
+                    .to_owned()
+            }
             BuildError::Step { cause, output, .. }
                 if cause.contains("no space left")
                     || output.iter().any(|line| line.contains("No space left")) =>
@@ -240,6 +262,9 @@ impl PushError {
             "eof",
             "timeout",
             "throttl",
+            // What registries say when the containerd image store makes a request again that the registry had no
+            // service for: its content is lost then.
+            "digest did not match uploaded content",
         ];
         passing.iter().any(|word| cause.contains(word))
     }
@@ -262,6 +287,8 @@ pub enum RegistryError {
     LoginNeeded { host: String },
     #[error("the credentials for {host} cannot be read ({cause})")]
     Credentials { host: String, cause: String },
+    #[error("the certificates in {} cannot be used ({cause})", path.display())]
+    Certificates { path: PathBuf, cause: String },
     #[error("{reference} does not exist")]
     NoImage {
         /// `host/name@sha256:…`
@@ -269,9 +296,24 @@ pub enum RegistryError {
     },
     #[error("{call} failed ({cause})")]
     Api {
-        /// The API call: `ecr:GetAuthorizationToken`.
+        /// What was asked for.
         call: String,
         cause: String,
+    },
+    #[error("{call} failed ({cause})")]
+    Aws {
+        /// The API call, which is also the IAM action: `ecr:GetAuthorizationToken`.
+        call: &'static str,
+        cause: String,
+        /// What to do about it.
+        help: String,
+    },
+    #[error("there is no repository `{name}` in {}", place(.registry))]
+    NoRepository {
+        name: String,
+        /// The item in the file.
+        item: String,
+        registry: Box<Registry>,
     },
     #[error("this build of cachelang has no support for {0}")]
     Unsupported(&'static str),
@@ -281,18 +323,25 @@ impl RegistryError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
+            RegistryError::Unreachable { host, cause } if cause.contains("certificate") => Some(format!(
+                "if a private authority has signed the certificate of {host}, put the authority's certificate into \
+                 /etc/docker/certs.d/{host}/ca.crt, where the Docker Engine looks for it too, or into \
+                 ~/.docker/certs.d/{host}/ca.crt"
+            )),
             RegistryError::Unreachable { host, .. } => Some(format!(
                 "check that a registry answers at {host}, and the `host` of the `registry` item"
             )),
             RegistryError::Denied { host, .. } | RegistryError::LoginNeeded { host } => {
                 Some(denied_help(host))
             }
-            RegistryError::Api { call, .. } if call.starts_with("ecr:") => Some(
-                "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of the \
-                 `registry` item"
-                    .to_owned(),
-            ),
+            RegistryError::Aws { help, .. } => Some(help.clone()),
+            RegistryError::NoRepository { item, registry, .. } => Some(format!(
+                "create it, or write `create = true` in `repository {item}`; if it is elsewhere, correct `account` and \
+                 `region` of `registry {}`",
+                registry.name
+            )),
             RegistryError::Credentials { .. }
+            | RegistryError::Certificates { .. }
             | RegistryError::NoImage { .. }
             | RegistryError::Api { .. }
             | RegistryError::Unsupported(_) => None,
@@ -300,7 +349,18 @@ impl RegistryError {
     }
 }
 
+/// Where a registry of Amazon ECR is.
+fn place(registry: &Registry) -> String {
+    match &registry.kind {
+        RegistryKind::Ecr { account, region, .. } => format!("account {account}, region {region}"),
+        RegistryKind::EcrPublic { .. } | RegistryKind::Oci { .. } => registry.host(),
+    }
+}
+
 fn denied_help(host: &str) -> String {
+    if host.contains(".dkr.ecr.") {
+        return "`cachelang iam` prints the policy that these credentials need".to_owned();
+    }
     format!("log in with `docker login {host}`, or give `username` and `password` in the `registry` item")
 }
 
@@ -316,4 +376,20 @@ pub enum CommandError {
     Signal { signal: i32 },
     #[error("{0}")]
     Output(std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildError;
+
+    #[test]
+    fn an_engine_without_git_is_told_from_other_failures() {
+        let failed = |cause: &str| {
+            let (step, cause) = ("[internal] load git source https://x/y.git".into(), cause.into());
+            BuildError::Step { step, cause, output: Vec::new(), place: None }.help()
+        };
+        let help = failed("unknown scheme git: not found").expect("it is known what to do");
+        assert!(help.contains("install it on the engine's machine"), "{help}");
+        assert_eq!(failed("repository does not contain ref main"), None);
+    }
 }

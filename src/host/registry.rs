@@ -28,6 +28,17 @@ pub trait Registry: Send + Sync {
         repository: &plan::Repository,
     ) -> Result<RepositoryState, RegistryError>;
 
+    /// The same without a change: what `create` would make is fine, and what `manage` would change is drift.
+    async fn look(
+        &self,
+        registry: &plan::Registry,
+        repository: &plan::Repository,
+    ) -> Result<RepositoryState, RegistryError> {
+        // The tag need not exist; whether the registry answers is what counts.
+        self.manifest(registry, repository, "latest").await?;
+        Ok(RepositoryState::default())
+    }
+
     /// The manifest that a tag or digest of a repository names now, `None` if there is none.
     async fn manifest(
         &self,
@@ -35,6 +46,22 @@ pub trait Registry: Send + Sync {
         repository: &plan::Repository,
         reference: &str,
     ) -> Result<Option<Manifest>, RegistryError>;
+
+    /// The manifest or index that a tag or digest names now, as it is stored; `None` if there is none.
+    async fn document(&self, at: &Location, reference: &str) -> Result<Option<Document>, RegistryError>;
+
+    /// Writes a manifest or an index under a tag or its own digest. It says what it is (`mediaType`).
+    async fn put_document(&self, at: &Location, content: &[u8], reference: &str)
+    -> Result<(), RegistryError>;
+
+    /// A blob that has at most `limit` bytes.
+    async fn small_blob(&self, at: &Location, digest: &str, limit: usize) -> Result<Vec<u8>, RegistryError>;
+
+    /// Whether the repository has a blob.
+    async fn has_blob(&self, at: &Location, digest: &str) -> Result<bool, RegistryError>;
+
+    /// Writes a blob, if the repository does not have it.
+    async fn put_blob(&self, at: &Location, content: &[u8]) -> Result<(), RegistryError>;
 
     /// Gives a manifest that is in the repository another tag.
     async fn tag(
@@ -105,6 +132,8 @@ pub struct Drift {
     pub wanted: String,
     /// It is now as the file says.
     pub mended: bool,
+    /// No call can change it: it is decided when a repository is made.
+    pub is_final: bool,
 }
 
 impl Drift {
@@ -114,7 +143,7 @@ impl Drift {
         wanted: impl Into<String>,
         mended: bool,
     ) -> Self {
-        Self { setting: setting.into(), found: found.into(), wanted: wanted.into(), mended }
+        Self { setting: setting.into(), found: found.into(), wanted: wanted.into(), mended, is_final: false }
     }
 }
 
@@ -130,7 +159,10 @@ pub struct TagRules {
 impl TagRules {
     /// What the file says of a repository.
     pub fn of(repository: &plan::Repository) -> Self {
-        Self { fixed: repository.immutable, except: repository.mutable_tags.clone() }
+        let fixed = repository.immutable == Some(true);
+        // They are exceptions from `immutable`, and of no meaning without it.
+        let except = if fixed { repository.mutable_tags.clone() } else { Vec::new() };
+        Self { fixed, except }
     }
 
     /// Whether a tag names one image for ever.
@@ -153,6 +185,14 @@ pub struct CopyRequest {
 pub struct Location {
     pub registry: plan::Registry,
     pub repository: plan::Repository,
+}
+
+/// A manifest or an index as a registry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// `sha256:…`
+    pub digest: String,
+    pub bytes: Vec<u8>,
 }
 
 /// Bytes copied so far, of those known to be needed.
@@ -219,5 +259,28 @@ mod tests {
         let rules = |fixed| TagRules { fixed, except: vec!["latest".into(), "cache-*".into()] };
         assert!(rules(true).is_fixed("1.2") && !rules(true).is_fixed("cache-api"));
         assert!(!rules(false).is_fixed("1.2") && rules(false).is_fixed("latest"));
+    }
+
+    #[test]
+    fn mutable_tags_of_a_file_are_exceptions_from_immutable() {
+        let repository = |immutable| plan::Repository {
+            item: "app".into(),
+            registry: plan::RegistryId(0),
+            name: "app".into(),
+            create: false,
+            immutable,
+            mutable_tags: vec!["latest".into()],
+            scan_on_push: None,
+            kms_key: None,
+            lifecycle: None,
+            resource_tags: indexmap::IndexMap::new(),
+            manage: false,
+        };
+        let fixed = TagRules::of(&repository(Some(true)));
+        assert!(fixed.is_fixed("1.2") && !fixed.is_fixed("latest"));
+        for open in [None, Some(false)] {
+            let rules = TagRules::of(&repository(open));
+            assert!(!rules.is_fixed("1.2") && !rules.is_fixed("latest"));
+        }
     }
 }

@@ -4,6 +4,8 @@
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 
+use rustix::fs::OFlags;
+use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
 use crate::plan::{Secret, SecretSource};
@@ -65,9 +67,15 @@ fn from_environment(variable: &str) -> Option<Vec<u8>> {
     std::env::var_os(variable).map(OsStringExt::into_vec).filter(|value| !value.is_empty())
 }
 
-/// The file's content, or enough of it to see that it is too long.
+/// The file's content, or enough of it to see that it is too long. What is no file, such as a pipe, may never begin or
+/// end, and has nothing for a second step that asks; opening it without waiting is how to find out.
 async fn from_file(path: &std::path::Path) -> io::Result<Vec<u8>> {
-    let file = tokio::fs::File::open(path).await?;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path).await?;
+    let kind = file.metadata().await?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::other("it is not a file"));
+    }
     let mut content = Vec::new();
     file.take(MAX_SIZE as u64 + 1).read_to_end(&mut content).await?;
     Ok(content)
@@ -98,6 +106,20 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file can be made");
         std::fs::write(file.path(), " pass word \r\n").expect("the file can be written");
         assert_eq!(read_line(&in_file(file.path())).await.expect("it can be read"), " pass word ");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .expect("a pipe can be made");
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            let secret = in_file(path);
+            let answer = tokio::time::timeout(std::time::Duration::from_secs(10), read(&secret)).await;
+            let error = answer.expect("it is not waited for").expect_err("it is no file").to_string();
+            assert_eq!(error, format!("secret `token`: cannot read {} (it is not a file)", path.display()));
+        }
     }
 
     #[tokio::test]

@@ -33,11 +33,27 @@ pub(super) fn cache_tag(image: &str, keys: &[&str]) -> String {
     format!("{:.room$}--{:.HASH$}", tag, hash)
 }
 
+/// The tag by which a stage comes to the repository of a cache tag: `cache-api--stage-builder`. What stands behind the
+/// `--` of a cache tag is eight digits of a hash, so it is none of an image.
+pub fn stage_tag(cache_tag: &str, stage: &str) -> String {
+    let tag = format!("{cache_tag}--stage-{}", slug(stage));
+    if slug(stage) == stage && tag.len() <= MAX_TAG {
+        return tag;
+    }
+    let mut hash = Sha256::new();
+    for part in [cache_tag, stage] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let (hash, room) = (hex(&hash.finalize()), MAX_TAG - HASH - 9);
+    format!("{cache_tag:.room$}--stage--{hash:.HASH$}")
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::cache_tag;
+    use super::{cache_tag, stage_tag};
     use crate::plan::rules::tag_problem;
 
     #[test]
@@ -80,5 +96,15 @@ mod tests {
         for tag in tags.into_iter().chain([cache_tag(&long, &[]), cache_tag("a", &[&long, "b"])]) {
             assert_eq!(tag_problem(&tag), None, "{tag}");
         }
+    }
+
+    #[test]
+    fn stages_have_tags_of_their_own() {
+        assert_eq!(stage_tag("cache-api", "builder"), "cache-api--stage-builder");
+        let long = "x".repeat(120);
+        let tags = [("cache-a", "b__c"), ("cache-a", "b--c"), (&long, "b"), (&long, "c"), ("cache-a", &long)];
+        let tags: HashSet<_> = tags.iter().map(|(tag, stage)| stage_tag(tag, stage)).collect();
+        assert_eq!(tags.len(), 5, "{tags:?}");
+        assert!(tags.iter().all(|tag| tag_problem(tag).is_none()), "{tags:?}");
     }
 }

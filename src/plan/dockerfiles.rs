@@ -17,7 +17,7 @@ use super::families::Family;
 use super::graph::Needs;
 use super::lower::Lowering;
 use super::trace::Trace;
-use super::{Cache, CacheTarget, Image, ImageId, Plan};
+use super::{Cache, CacheTarget, Image, ImageId, Plan, SideStage, Stages};
 use crate::check::program::{Attributes, Expr, Image as Item};
 use crate::diag::{Diagnostic, Severity, similar};
 use crate::dockerfile::{Dockerfile, Uses, is_predefined_arg};
@@ -48,6 +48,23 @@ impl One<'_, '_> {
 
     fn file(&self) -> &str {
         words::file_of(self.image)
+    }
+
+    /// The stages that a build of the image uses.
+    fn stages(&self) -> Stages {
+        let (Some(text), Some(uses)) = (self.text, &self.uses) else { return Stages::default() };
+        let name = |index: usize| text.dockerfile.stages.get(index).and_then(|stage| stage.name.as_ref());
+        // As BuildKit names the steps (buildkit, frontend/dockerfile/dockerfile2llb/convert.go).
+        let label = |index| name(index).map_or(format!("stage-{index}"), |name| name.value.to_lowercase());
+        let below = |index: &usize| uses.below.get(index).into_iter().flatten().map(|below| label(*below));
+        let beside = |index: &usize| SideStage {
+            label: label(*index),
+            has_name: name(*index).is_some(),
+            below: below(index).collect(),
+        };
+        let target = text.dockerfile.target(self.image.build.target.as_deref());
+        let own = target.into_iter().flat_map(|target| below(&target).chain([label(target)]));
+        Stages { own: own.collect(), beside: uses.beside.iter().map(beside).collect() }
     }
 }
 
@@ -107,7 +124,9 @@ impl<'a> Lowering<'a> {
         for circle in self.check_circles(plan, trace, &needs) {
             reports.report(words::cyclic_images(&circle));
         }
-        for (image, needs) in plan.images.iter_mut().zip(&needs) {
+        let stages: Vec<_> = images.iter().map(One::stages).collect();
+        for ((image, needs), stages) in plan.images.iter_mut().zip(&needs).zip(stages) {
+            image.stages = stages;
             let mut seen = HashSet::new();
             let ids = needs.iter().map(|(base, _)| ImageId(*base));
             image.needs = ids.filter(|base| seen.insert(*base)).collect();

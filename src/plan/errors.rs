@@ -53,6 +53,13 @@ pub(super) fn value_too_large(excess: Excess, span: Span) -> Diagnostic {
         .with_help("write it to a file that the build or the command reads")
 }
 
+/// A function of the embedding program has no value for these arguments.
+pub(super) fn host_function_failed(name: &str, reason: &str, span: Span) -> Diagnostic {
+    let reason: String = reason.chars().flat_map(char::escape_debug).collect();
+    Diagnostic::new(Code::WrongArguments, format!("`{name}` failed: {reason}"), span, "called here")
+        .with_note(format!("`{name}` is a function of the program that runs this file"))
+}
+
 pub(super) fn bad_param_value(name: &Name, given: &str, ty: &Type) -> Diagnostic {
     let example = match ty {
         Type::Int => "2",

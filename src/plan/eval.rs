@@ -16,7 +16,7 @@ use super::value::{parse, quoted, shown};
 use super::{BuilderId, Input, Inputs, RegistryId, RepositoryId};
 use super::{errors, families, functions};
 use crate::check::Program;
-use crate::check::functions::Function;
+use crate::check::functions::{Callee, Function};
 use crate::check::program::{self, Expr, ExprKind, Part, ValueId};
 use crate::diag::{Diagnostic, Searches, Severity};
 use crate::environment::GitFact;
@@ -142,7 +142,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A new list or map, or what a function has made: it may be kept, and memory counts more than work.
-    fn made(&self, value: Value, span: Span) -> Value {
+    pub(super) fn made(&self, value: Value, span: Span) -> Value {
         let kept = match &value {
             Value::String(text) => text.len() / TEXT,
             Value::List(items) => items.len() * KEPT,
@@ -190,7 +190,12 @@ impl<'a> Evaluator<'a> {
             ExprKind::Secret(id) => Value::Secret(*id),
             ExprKind::Registry(id) => Value::Registry(RegistryId(id.0)),
             ExprKind::Repository(id) => Value::Repository(RepositoryId(id.0)),
-            ExprKind::Call { function, arguments } => self.call(*function, arguments, expr.span),
+            ExprKind::Call { function: Callee::BuiltIn(function), arguments } => {
+                self.call(*function, arguments, expr.span)
+            }
+            ExprKind::Call { function: Callee::Host(function), arguments } => {
+                self.call_host(function, arguments, expr.span)
+            }
             ExprKind::Tag { repository, tag } => self.tag(repository, tag, expr.span),
             ExprKind::Cache { method, arguments } => self.cache(*method, arguments),
             ExprKind::Builder(id) => Value::Builder(BuilderId(id.0)),

@@ -34,6 +34,32 @@ pub struct Image {
     /// In push order: unique tags first, moving tags last.
     pub tags: Vec<PushTag>,
     pub cache: Cache,
+    /// Where its layers come from, as far as the Dockerfile tells.
+    #[serde(skip)]
+    pub stages: Stages,
+}
+
+/// The stages of a Dockerfile that the build of an image uses. A stage has a label, by which the names of its steps call
+/// it: its name in lower case or, without one, `stage-0`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stages {
+    /// The labels of those whose layers the image has, the lowest first; empty if the Dockerfile is not known before
+    /// the build.
+    pub own: Vec<String>,
+    /// Those that it copies or mounts from.
+    pub beside: Vec<SideStage>,
+}
+
+/// A stage that an image copies or mounts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SideStage {
+    pub label: String,
+    /// Only a stage with a name can be the target of a build.
+    pub has_name: bool,
+    /// The labels of the stages that it is based on, whose layers it has, the lowest first.
+    pub below: Vec<String>,
 }
 
 /// What an image is built from, and how.
@@ -131,7 +157,7 @@ pub enum Cache {
 
 impl Cache {
     /// The tags that a build may write it to.
-    pub(super) fn written(&self) -> Vec<&Tag> {
+    pub(crate) fn written(&self) -> Vec<&Tag> {
         match self {
             Self::Automatic(tag) => vec![tag],
             Self::Explicit { to, .. } => to.iter().filter_map(CacheTarget::tag).collect(),

@@ -6,7 +6,6 @@ use indexmap::IndexMap;
 
 use super::eval::TagForm;
 use super::lower::Lowering;
-use super::rules::matches_pattern;
 use super::trace::{Base, ImageTrace, StepTrace, Trace};
 use super::{Attest, Cache, CacheTarget, Image, ImageId, Plan, RegistryKind, RepositoryId, Tag, errors};
 use crate::check::program::{DeferredField, Expr, ExprKind, Part, StepKind};
@@ -131,8 +130,7 @@ impl<'a> Lowering<'a> {
     /// The repository of a tag, if that does not let the tag move.
     pub(super) fn immutable<'p>(&self, plan: &'p Plan, tag: &'p Tag) -> Option<errors::Immutable<'p>> {
         let repository = plan.repository(tag.repository);
-        let is_mutable = |pattern: &String| matches_pattern(pattern, &tag.tag);
-        if !repository.immutable || repository.mutable_tags.iter().any(is_mutable) {
+        if !repository.is_fixed(&tag.tag) {
             return None;
         }
         let item = self.eval.program().repositories.get(tag.repository.0)?;

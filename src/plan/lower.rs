@@ -1,5 +1,6 @@
 //! Puts a plan together: every item of the program with its values.
 
+mod aws;
 mod images;
 mod settings;
 mod waves;
@@ -80,7 +81,14 @@ impl<'a> Lowering<'a> {
     }
 
     fn flag(&self, expr: Option<&Expr>) -> bool {
-        matches!(self.optional(expr), Some(Value::Bool(true)))
+        self.optional_flag(expr) == Some(true)
+    }
+
+    fn optional_flag(&self, expr: Option<&Expr>) -> Option<bool> {
+        match self.optional(expr) {
+            Some(Value::Bool(flag)) => Some(flag),
+            _ => None,
+        }
     }
 
     pub(super) fn list(&self, expr: Option<&Expr>) -> Vec<Value> {
@@ -121,7 +129,7 @@ impl<'a> Lowering<'a> {
     fn registry(&self, registry: &program::Registry) -> Registry {
         let attributes = &registry.attributes;
         let text = |name: &str| self.optional_string(attributes.get(name));
-        let role = || self.role(attributes.get("role"));
+        let identity = || self.identity(attributes);
         let host = || {
             let host = attributes.get("host").map(|host| self.host(host));
             host.filter(|host| !host.is_empty())
@@ -137,13 +145,12 @@ impl<'a> Lowering<'a> {
                 insecure: self.flag(attributes.get("insecure")),
             },
             program::RegistryKind::Ecr if self.flag(attributes.get("public")) => {
-                RegistryKind::EcrPublic { profile: text("profile"), role: role() }
+                RegistryKind::EcrPublic { identity: identity() }
             }
             program::RegistryKind::Ecr => RegistryKind::Ecr {
                 account: self.required(registry, "account", |expr| Some(self.account(expr))),
                 region: self.required(registry, "region", |expr| self.region(Some(expr))),
-                profile: text("profile"),
-                role: role(),
+                identity: identity(),
                 endpoint: self.api(attributes.get("endpoint")),
                 host: host(),
             },
@@ -229,14 +236,12 @@ impl<'a> Lowering<'a> {
             registry,
             name,
             create: self.flag(attributes.get("create")),
-            immutable: self.flag(attributes.get("immutable")),
-            mutable_tags: self.mutable_tags(attributes.get("mutable_tags")),
-            scan_on_push: match self.optional(attributes.get("scan_on_push")) {
-                Some(Value::Bool(scan)) => Some(scan),
-                _ => None,
-            },
+            immutable: self.optional_flag(attributes.get("immutable")),
+            mutable_tags: self.mutable_tags(attributes.get("mutable_tags"), ecr),
+            scan_on_push: self.optional_flag(attributes.get("scan_on_push")),
             kms_key: self.kms_key(attributes.get("kms_key")),
             lifecycle,
+            resource_tags: self.resource_tags(attributes.get("resource_tags")),
             manage: self.flag(attributes.get("manage")),
         }
     }

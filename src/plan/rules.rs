@@ -28,7 +28,7 @@ pub(super) fn repository_name_problem(name: &str, ecr: bool) -> Option<String> {
     if ecr && !(2..=256).contains(&length) {
         return Some(format!("its length is {length}, Amazon ECR takes 2 to 256"));
     }
-    if length > 255 {
+    if !ecr && length > 255 {
         return Some(format!("it has {length} characters, 255 are allowed"));
     }
     let allowed = |_, character: char| matches!(character, 'a'..='z' | '0'..='9' | '.' | '_' | '-' | '/');
@@ -94,7 +94,46 @@ pub(super) fn is_platform(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
     use super::*;
+
+    /// The patterns that Amazon ECR documents, each for the whole text:
+    /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html>,
+    /// <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
+    const NAME: &str = "[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*";
+    const TAG: &str = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}";
+
+    fn fits(pattern: &str, text: &str) -> bool {
+        Regex::new(&format!("^(?:{pattern})$")).expect("the pattern is one").is_match(text)
+    }
+
+    proptest! {
+        /// Made by the pattern: none is refused.
+        #[test]
+        fn names_of_the_pattern_are_names(name in NAME) {
+            let problem = repository_name_problem(&name, true);
+            prop_assert_eq!(problem.is_none(), (2..=256).contains(&name.len()), "{}: {:?}", name, problem);
+        }
+
+        /// Made of its characters, and some others: accepted when the pattern fits, and only then.
+        #[test]
+        fn names_are_what_the_pattern_says(name in "[a-c0._/-]{1,12}|[a-zA-Z_. /:é-]{1,8}|(a[._-]{1,3}b/?){1,4}|[a-z/]{250,260}") {
+            let expected = fits(NAME, &name) && (2..=256).contains(&name.len());
+            prop_assert_eq!(repository_name_problem(&name, true).is_none(), expected, "{}", name);
+        }
+
+        #[test]
+        fn tags_of_the_pattern_are_tags(tag in TAG) {
+            prop_assert_eq!(tag_problem(&tag), None);
+        }
+
+        #[test]
+        fn tags_are_what_the_pattern_says(tag in "[a-zA-Z0-9_. /:é-]{0,10}|[a-z._-]{120,135}") {
+            prop_assert_eq!(tag_problem(&tag).is_none(), fits(TAG, &tag), "{}", tag);
+        }
+    }
 
     #[test]
     fn tags() {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::eval::{CachePlace, Evaluator, TagForm, Value, WrittenTag};
 use super::{Bucket, CacheMode, RepositoryId, Tag, errors};
-use crate::check::functions::Function;
+use crate::check::functions::{Callee, Function};
 use crate::check::literal_text;
 use crate::check::program::{self, CacheMethod, Expr, ExprKind, Named, Part};
 use crate::environment::GitFact;
@@ -67,8 +67,10 @@ impl Evaluator<'_> {
             ExprKind::Git(_) => true,
             ExprKind::Local(id) => self.local_varies(*id),
             // What they read is another one in another commit.
-            ExprKind::Call {
-                function: Function::Env | Function::Now | Function::Read | Function::HashFiles,
+            ExprKind::Call { function: Callee::Host(_), .. }
+            | ExprKind::Call {
+                function:
+                    Callee::BuiltIn(Function::Env | Function::Now | Function::Read | Function::HashFiles),
                 ..
             } => true,
             _ => expr.children().into_iter().any(|child| self.varies(child)),
@@ -135,7 +137,8 @@ impl Evaluator<'_> {
                 ExprKind::Git(GitFact::Branch | GitFact::Tag) => return false,
                 ExprKind::Git(GitFact::Commit | GitFact::Short)
                 | ExprKind::Call {
-                    function: Function::Now | Function::Sha256 | Function::HashFiles, ..
+                    function: Callee::BuiltIn(Function::Now | Function::Sha256 | Function::HashFiles),
+                    ..
                 } => {
                     is_unique = true;
                 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 
+use super::auth::IDENTITY_TOKEN;
+use super::endpoint::config_key;
 use crate::host::{Credentials, Login, RegistryError, secrets};
 use crate::plan::Secret;
 
@@ -34,7 +36,7 @@ pub(super) async fn oci(
 
 /// Reads `~/.docker/config.json` (or `$DOCKER_CONFIG/config.json`) and asks the credential helper it names.
 fn from_docker_config(host: &str) -> Result<Option<Login>, String> {
-    let Some(path) = docker_config() else { return Ok(None) };
+    let Some(path) = docker_folder().map(|folder| folder.join("config.json")) else { return Ok(None) };
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -45,9 +47,8 @@ fn from_docker_config(host: &str) -> Result<Option<Login>, String> {
         Ok(DockerCredential::UsernamePassword(username, password)) => {
             Ok(Some(Login::new(Credentials { username, password }, origin)))
         }
-        // The name by which registries know that the password is an identity token.
         Ok(DockerCredential::IdentityToken(token)) => {
-            let credentials = Credentials { username: "<token>".to_owned(), password: token };
+            let credentials = Credentials { username: IDENTITY_TOKEN.to_owned(), password: token };
             Ok(Some(Login::new(credentials, origin)))
         }
         Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
@@ -61,17 +62,9 @@ fn from_docker_config(host: &str) -> Result<Option<Login>, String> {
     }
 }
 
+/// `$DOCKER_CONFIG`, else `~/.docker`.
 #[expect(clippy::disallowed_methods, reason = "where Docker's own programs look for the configuration")]
-fn docker_config() -> Option<PathBuf> {
+pub(super) fn docker_folder() -> Option<PathBuf> {
     let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
-    Some(folder.or_else(home)?.join("config.json"))
-}
-
-/// Docker Hub has a key of its own in the configuration.
-fn config_key(host: &str) -> &str {
-    match host {
-        "docker.io" | "index.docker.io" | "registry-1.docker.io" => "https://index.docker.io/v1/",
-        other => other,
-    }
+    folder.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker")))
 }

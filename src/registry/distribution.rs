@@ -1,40 +1,36 @@
-//! Requests of the distribution API: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
+//! A repository over the distribution API: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md>
 
 use std::sync::Arc;
 
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use hyper::body::Bytes;
-use hyper::header::HeaderValue;
-use oci_client::errors::{OciDistributionError, OciErrorCode};
-use oci_client::manifest::{self, OciManifest};
-use oci_client::{Reference, RegistryOperation};
-use serde::Deserialize;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
 
+use super::auth::Access;
+use super::download::Download;
+use super::endpoint::api_name;
+use super::failure::{Failure, Kind};
+use super::manifest::{self, MANIFEST_TYPES, RawManifest};
+use super::request::{Answer, Call};
 use super::retry::retried;
 use super::session::Session;
-use crate::host::{Layer, Login, Manifest, RegistryError, root_cause};
+use super::upload;
+use crate::host::{Login, RegistryError};
 use crate::plan;
 
-/// The forms of manifests that images have.
-const MANIFEST_TYPES: &[&str] = &[
-    manifest::IMAGE_MANIFEST_MEDIA_TYPE,
-    manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-    manifest::OCI_IMAGE_MEDIA_TYPE,
-    manifest::OCI_IMAGE_INDEX_MEDIA_TYPE,
-];
+/// The content of a blob, piece by piece.
+pub(super) type BlobStream = BoxStream<'static, Result<Bytes, RegistryError>>;
 
 /// A repository, with a session of its registry.
 #[derive(Clone)]
 pub(super) struct Remote {
     pub(super) session: Arc<Session>,
+    /// As images carry it.
     host: String,
     name: String,
-}
-
-/// A manifest as the registry has it.
-pub(super) struct RawManifest {
-    pub(super) bytes: Bytes,
-    /// `sha256:…`
-    pub(super) digest: String,
+    /// As the API knows it.
+    pub(super) api_name: String,
 }
 
 impl Remote {
@@ -43,127 +39,139 @@ impl Remote {
         registry: &plan::Registry,
         repository: &plan::Repository,
     ) -> Self {
-        Self { session, host: registry.host(), name: repository.name.clone() }
+        let (host, name) = (registry.host(), repository.name.clone());
+        let api_name = api_name(&host, &name);
+        Self { session, host, name, api_name }
     }
 
-    /// Logs in. A login for pushing tells now whether pushing is allowed.
+    /// Checks that the login is accepted for pushing.
     pub(super) async fn log_in(&self) -> Result<(), RegistryError> {
-        let Session { client, .. } = &*self.session;
-        let (image, auth) = (self.reference("latest"), self.session.auth());
-        let answer = retried(|| client.auth(&image, &auth, RegistryOperation::Push)).await;
-        answer.map(drop).map_err(|error| self.failure("logging in to", &error))
+        let access = Access::push(&self.api_name);
+        let answer = self.session.authorize(&access).await;
+        answer.map_err(|failure| self.error("logging in to", &failure))
     }
 
     /// The manifest of a tag or digest, `None` if there is none.
     pub(super) async fn manifest(&self, reference: &str) -> Result<Option<RawManifest>, RegistryError> {
-        self.log_in().await?;
-        let Session { client, .. } = &*self.session;
-        let (image, auth) = (self.reference(reference), self.session.auth());
-        match retried(|| client.pull_manifest_raw(&image, &auth, MANIFEST_TYPES)).await {
-            Ok((bytes, digest)) => Ok(Some(RawManifest { bytes, digest })),
-            Err(error) if is_absent(&error) => Ok(None),
-            Err(error) => Err(self.failure(&format!("reading {image} from"), &error)),
+        let access = Access::pull(&self.api_name);
+        let types = HeaderValue::from_str(&MANIFEST_TYPES.join(", ")).expect("media types are plain text");
+        let call = Call::new(Method::GET, self.url("manifests", reference), access).with(ACCEPT, types);
+        let read = || async { checked(self.session.exchange_once(&call).await?, reference) };
+        match retried(&self.session.patience, read).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(failure) if failure.is_absent() => Ok(None),
+            Err(failure) => Err(self.error(&format!("reading {} from", self.reference(reference)), &failure)),
         }
     }
 
     /// Writes a manifest under a tag or its own digest.
     pub(super) async fn put_manifest(&self, bytes: &Bytes, reference: &str) -> Result<(), RegistryError> {
-        self.log_in().await?;
-        let Session { client, .. } = &*self.session;
-        let image = self.reference(reference);
-        let media_type = media_type(bytes).map_err(|cause| RegistryError::Api {
-            call: format!("reading the manifest of {image}"),
-            cause,
-        })?;
-        let put = || client.push_manifest_raw(&image, bytes.clone(), media_type.clone());
-        let answer = retried(put).await;
-        answer.map(drop).map_err(|error| self.failure(&format!("writing {image} to"), &error))
+        let doing = format!("writing {} to", self.reference(reference));
+        let failed = |failure: Failure| self.error(&doing, &failure);
+        let content = manifest::content(bytes).and_then(|content| content.media_type());
+        let media_type = content.map_err(|cause| failed(Failure::malformed(cause)))?;
+        let access = Access::push(&self.api_name);
+        let mut call = Call::new(Method::PUT, self.url("manifests", reference), access);
+        call.body = bytes.clone();
+        let answer = self.session.exchange(&call.with(CONTENT_TYPE, media_type)).await.map_err(failed)?;
+        same(manifest::digest(bytes), answered_digest(&answer.headers)).map_err(failed)
     }
 
-    /// `host/name:tag`, or `host/name@digest`.
-    fn reference(&self, reference: &str) -> Reference {
-        let (host, name, reference) = (self.host.clone(), self.name.clone(), reference.to_owned());
-        if reference.starts_with("sha256:") {
-            Reference::with_digest(host, name, reference)
-        } else {
-            Reference::with_tag(host, name, reference)
+    /// Whether the repository has a blob.
+    pub(super) async fn has_blob(&self, digest: &str) -> Result<bool, RegistryError> {
+        let call = Call::new(Method::HEAD, self.url("blobs", digest), Access::pull(&self.api_name));
+        match self.session.exchange(&call).await {
+            Ok(_) => Ok(true),
+            Err(failure) if failure.is_absent() => Ok(false),
+            Err(failure) => Err(self.error(&format!("looking for {} in", self.reference(digest)), &failure)),
         }
     }
 
-    fn failure(&self, doing: &str, error: &OciDistributionError) -> RegistryError {
-        let host = self.host.clone();
-        let cause = one_line(error);
-        match (error, &self.session.login) {
-            (OciDistributionError::RequestError(error), _) if !error.is_decode() => {
-                RegistryError::Unreachable { host, cause: root_cause(error) }
+    /// The content of a blob, piece by piece. The end of the stream is an error if it has not the digest.
+    pub(super) fn blob(&self, digest: &str) -> BlobStream {
+        let (remote, doing) = (self.clone(), format!("reading {} from", self.reference(digest)));
+        let failed = move |failure: Failure| remote.error(&doing, &failure);
+        let download = Download::new(self.clone(), digest, 0);
+        let pieces = stream::try_unfold(download, |mut download| async {
+            Ok(download.next().await?.map(|piece| (piece, download)))
+        });
+        pieces.map_err(failed).boxed()
+    }
+
+    /// The content of a blob that has at most `limit` bytes.
+    pub(super) async fn small_blob(&self, digest: &str, limit: usize) -> Result<Bytes, RegistryError> {
+        let mut pieces = self.blob(digest);
+        let mut content = Vec::new();
+        while let Some(piece) = pieces.try_next().await? {
+            content.extend_from_slice(&piece);
+            if content.len() > limit {
+                let failure = Failure::malformed(format!("it has more than {limit} bytes"));
+                return Err(self.error(&format!("reading {} from", self.reference(digest)), &failure));
             }
-            (error, Some(Login { origin, .. })) if is_denied(error) => {
+        }
+        Ok(content.into())
+    }
+
+    /// Writes a blob, if the repository does not have it. Returns its digest, `sha256:…`.
+    pub(super) async fn put_blob(&self, content: &Bytes) -> Result<String, RegistryError> {
+        let digest = manifest::digest(content);
+        if !self.has_blob(&digest).await? {
+            let written = retried(&self.session.patience, || upload::whole(self, content, &digest)).await;
+            written.map_err(|failure| {
+                self.error(&format!("writing {} to", self.reference(&digest)), &failure)
+            })?;
+        }
+        Ok(digest)
+    }
+
+    /// `https://host/v2/name/KIND/REFERENCE`
+    pub(super) fn url(&self, kind: &str, reference: &str) -> Url {
+        let path = format!("v2/{}/{kind}/{reference}", self.api_name);
+        self.session
+            .base
+            .join(&path)
+            .expect("names and references have no character that a URL does not allow")
+    }
+
+    /// `host/name:tag`, or `host/name@digest`.
+    pub(super) fn reference(&self, reference: &str) -> String {
+        let separator = if reference.starts_with("sha256:") { '@' } else { ':' };
+        format!("{}/{}{separator}{reference}", self.host, self.name)
+    }
+
+    /// The failure as what a user can do something about.
+    pub(super) fn error(&self, doing: &str, failure: &Failure) -> RegistryError {
+        let (host, cause) = (self.host.clone(), failure.to_string());
+        match (&failure.kind, &self.session.login) {
+            (Kind::Unreachable(_), _) => RegistryError::Unreachable { host, cause },
+            (_, Some(Login { origin, .. })) if failure.is_denied() => {
                 RegistryError::Denied { host, origin: origin.clone(), cause }
             }
-            (error, None) if is_denied(error) => RegistryError::LoginNeeded { host },
+            (_, None) if failure.is_denied() => RegistryError::LoginNeeded { host },
             _ => RegistryError::Api { call: format!("{doing} {host}"), cause },
         }
     }
 }
 
-impl RawManifest {
-    /// What a report needs of it.
-    pub(super) fn parse(self) -> Result<Manifest, RegistryError> {
-        let parsed = serde_json::from_slice(&self.bytes).map_err(|error| RegistryError::Api {
-            call: format!("reading the manifest {}", self.digest),
-            cause: error.to_string(),
-        })?;
-        Ok(match parsed {
-            OciManifest::Image(image) => {
-                let layers = image.layers.into_iter().map(|layer| Layer {
-                    digest: layer.digest,
-                    size: u64::try_from(layer.size).unwrap_or_default(),
-                });
-                Manifest::new(self.digest, Some(image.config.digest), layers.collect())
-            }
-            OciManifest::ImageIndex(_) => Manifest::new(self.digest, None, Vec::new()),
-        })
-    }
+/// A manifest whose content is what the request or else the answer has named.
+fn checked(answer: Answer, reference: &str) -> Result<RawManifest, Failure> {
+    let found = manifest::digest(&answer.body);
+    let asked = Some(reference).filter(|reference| reference.starts_with("sha256:"));
+    same(found.clone(), asked.or(answered_digest(&answer.headers)))?;
+    Ok(RawManifest { bytes: answer.body, digest: found })
 }
 
-/// What a manifest says it is, as the header of a request. Manifests of images and indexes all do.
-fn media_type(manifest: &[u8]) -> Result<HeaderValue, String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Typed {
-        media_type: String,
-    }
-    let typed: Typed = serde_json::from_slice(manifest).map_err(|error| error.to_string())?;
-    HeaderValue::from_str(&typed.media_type).map_err(|error| error.to_string())
+/// The digest that an answer names, if it is one that can be compared.
+pub(super) fn answered_digest(headers: &HeaderMap) -> Option<&str> {
+    let digest = headers.get("Docker-Content-Digest")?.to_str().ok()?;
+    Some(digest).filter(|digest| digest.starts_with("sha256:"))
 }
 
-fn is_absent(error: &OciDistributionError) -> bool {
-    match error {
-        OciDistributionError::ImageManifestNotFoundError(_) => true,
-        OciDistributionError::ServerError { code: 404, .. } => true,
-        OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
-            matches!(
-                error.code,
-                OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound
-            )
-        }),
-        _ => false,
-    }
-}
-
-fn is_denied(error: &OciDistributionError) -> bool {
-    match error {
-        OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
-            true
+pub(super) fn same(found: String, expected: Option<&str>) -> Result<(), Failure> {
+    match expected {
+        Some(expected) if expected != found => {
+            Err(Kind::Corrupt { expected: expected.to_owned(), found }.into())
         }
-        OciDistributionError::RegistryError { envelope, .. } => {
-            let denied = [OciErrorCode::Unauthorized, OciErrorCode::Denied];
-            envelope.errors.iter().any(|error| denied.contains(&error.code))
-        }
-        _ => false,
+        _ => Ok(()),
     }
-}
-
-fn one_line(error: &OciDistributionError) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -7,6 +7,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::cache::{self, CachePolicy, CacheServices};
 use crate::host::{BuildError, Engine, agents};
+use crate::plan::blocks::{self, Block};
 use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId, Step};
 
 /// The images and repositories of the waves whose `when` holds.
@@ -93,7 +94,7 @@ pub(crate) fn readiness<'e>(
         return Err(engine.unsupported("`load`", help));
     }
     check_needs(plan, id, engine, engine_of)?;
-    let cache = cache::policy(plan, &image.cache, engine, caches)?;
+    let cache = cache::policy(plan, image, engine, caches)?;
     let agents = agents::agents(&image.build.ssh, &plan.folder)?;
     Ok(Readiness { cache, agents })
 }
@@ -106,6 +107,9 @@ fn check_needs<'e>(
     engine_of: impl Fn(Option<BuilderId>) -> Option<&'e Engine>,
 ) -> Result<(), BuildError> {
     let image = plan.image(id);
+    if image.needs.is_empty() {
+        return Ok(());
+    }
     let pushed = pushed_before(plan, id);
     for need in image.needs.iter().filter(|need| !pushed.contains(*need)) {
         let base = plan.image(*need);
@@ -135,32 +139,41 @@ pub(super) fn not_in_a_registry(engine: &Engine, base: &Image) -> BuildError {
     engine.unsupported(&what, help)
 }
 
-/// The images that are in their registries when `id` is built.
+/// The images that are in their registries whenever `id` is built: pushed by steps in front of each that may build it.
 fn pushed_before(plan: &Plan, id: ImageId) -> IndexSet<ImageId> {
-    let mut pushed = IndexSet::new();
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    for step in steps {
-        let (Step::Build { images } | Step::Push { images }) = step else { continue };
-        if with_needs(plan, images.iter().copied().collect()).contains(&id) {
-            break;
-        }
-        if matches!(step, Step::Push { .. }) {
-            pushed.extend(images.iter().copied());
-        }
-    }
-    pushed
+    let blocks = blocks::running(plan);
+    let places = || blocks.iter().flat_map(|block| (0..block.steps.len()).map(move |index| (block, index)));
+    let images = |(block, index): (&Block<'_>, usize)| match block.steps.get(index) {
+        Some(Step::Build { images } | Step::Push { images }) => images.clone(),
+        _ => Vec::new(),
+    };
+    let is_before = |before: (&Block<'_>, usize), (block, index): (&Block<'_>, usize)| {
+        let same = before.0.wave == block.wave && before.0.part == block.part;
+        if same { before.1 < index } else { before.0.is_before(block, plan) }
+    };
+    let builds = |at: &(&Block<'_>, usize)| with_needs(plan, images(*at).into_iter().collect()).contains(&id);
+    let building: Vec<_> = places().filter(builds).collect();
+    let first = building.iter().filter(|at| !building.iter().any(|before| is_before(*before, **at)));
+    let pushes =
+        |(block, index): &(&Block<'_>, usize)| matches!(block.steps.get(*index), Some(Step::Push { .. }));
+    let before = |at: &(_, _)| -> IndexSet<ImageId> {
+        places().filter(pushes).filter(|push| is_before(*push, *at)).flat_map(images).collect()
+    };
+    first.map(before).reduce(|one, other| one.intersection(&other).copied().collect()).unwrap_or_default()
 }
 
 /// The images that the selected waves' steps name and whose own `when` holds, in the order of the file.
 fn images_of(plan: &Plan, operands: impl Fn(&Step) -> &[ImageId]) -> IndexSet<ImageId> {
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    steps.flat_map(operands).copied().filter(|id| plan.image(*id).when).collect()
+    steps(plan).flat_map(operands).copied().filter(|id| plan.image(*id).when).collect()
+}
+
+fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
+    blocks::running(plan).into_iter().flat_map(|block| block.steps)
 }
 
 /// The images that the selected waves promote, with the tags that they get.
 pub(super) fn promotions(plan: &Plan) -> impl Iterator<Item = (ImageId, &[PushTag])> {
-    let steps = plan.waves.iter().filter(|wave| wave.when).flat_map(|wave| wave.steps());
-    steps.filter_map(|step| match step {
+    steps(plan).filter_map(|step| match step {
         Step::Promote { image, to } if plan.image(*image).when => Some((*image, to.as_slice())),
         _ => None,
     })

@@ -1,10 +1,10 @@
 //! Tags that can be pushed once only: whether they exist, before anything is built and again before anything is pushed.
 
-use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indexmap::{IndexMap, IndexSet};
 
 use super::RunError;
+use super::ledger::Failed;
 use super::needs::promotions;
 use super::prepare::Prepared;
 use crate::host::{Built, Event, Manifest, RepositoryState, TagRules};
@@ -55,23 +55,13 @@ impl Prepared<'_> {
         }
     }
 
-    /// Those tags of built images that name them for ever already.
+    /// Those tags of a built image that name it for ever already.
     ///
     /// # Errors
     /// When a fixed tag names another image: then nothing may be pushed.
-    pub(super) async fn existing(&self, images: &[(ImageId, Built)]) -> Result<Existing, Vec<RunError>> {
-        let lookups = images.iter().map(|(id, built)| async move {
-            let tags = &self.plan.image(*id).tags;
-            self.kept(*id, tags, |manifest| manifest.is_of(built)).await
-        });
-        let (mut existing, mut errors) = (Existing::new(), Vec::new());
-        for found in join_all(lookups).await {
-            match found {
-                Ok(found) => existing.extend(found),
-                Err(error) => errors.push(error),
-            }
-        }
-        if errors.is_empty() { Ok(existing) } else { Err(errors) }
+    pub(super) async fn existing(&self, id: ImageId, built: &Built) -> Result<Existing, Failed> {
+        let kept = self.kept(id, &self.plan.image(id).tags, |manifest| manifest.is_of(built)).await;
+        kept.map_err(|error| self.ledger.fail(error))
     }
 
     /// Those of the tags that are fixed and exist. Each must be of the image.
@@ -101,7 +91,7 @@ impl Prepared<'_> {
     }
 
     /// Whether a tag names one image for ever: as its registry says or, if that does not tell, as the file says.
-    fn is_fixed(&self, tag: &Tag) -> bool {
+    pub(super) fn is_fixed(&self, tag: &Tag) -> bool {
         let state = self.repositories.get(&tag.repository);
         match state.and_then(|state| state.tags.as_ref()) {
             Some(rules) => rules.is_fixed(&tag.tag),

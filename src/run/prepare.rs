@@ -8,11 +8,14 @@ use futures_util::future::join_all;
 use indexmap::IndexMap;
 use uuid::Uuid;
 
-use super::RunError;
+use super::jobs::Jobs;
+use super::journal::Journal;
+use super::ledger::Ledger;
 use super::needs::{self, Needs, Readiness};
+use super::{Options, RunError};
 use crate::cache::CachePolicy;
-use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, RepositoryState, open_builder};
-use crate::plan::{BuilderId, Image, ImageId, Plan, PushTag, RepositoryId};
+use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, Masks, RepositoryState, open_builder};
+use crate::plan::{BuilderId, Image, ImageId, Plan, RepositoryId};
 
 /// How long the end of a run waits for engines to take names away.
 const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,6 +24,14 @@ const FORGET_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Prepared<'a> {
     pub(super) plan: &'a Plan,
     pub(super) host: &'a Host,
+    pub(super) options: &'a Options,
+    pub(super) jobs: Jobs,
+    /// `None`: nothing is written down.
+    pub(super) journal: Option<Journal>,
+    /// The values of secrets that were read.
+    pub(super) masks: Masks,
+    /// What becomes of the run.
+    pub(super) ledger: &'a Ledger,
     pub(super) needs: Needs,
     /// As they were found, or made.
     pub(super) repositories: IndexMap<RepositoryId, RepositoryState>,
@@ -32,11 +43,33 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(super) async fn new(plan: &'a Plan, host: &'a Host) -> Result<Self, RunError> {
+    pub(super) async fn new(
+        plan: &'a Plan,
+        host: &'a Host,
+        options: &'a Options,
+        ledger: &'a Ledger,
+    ) -> Result<Self, RunError> {
         let needs = Needs::of(plan);
         let id = Uuid::new_v4().simple().to_string();
+        let jobs = Jobs::new(options.jobs);
+        let (journal, masks) = (None, Masks::default());
         let (repositories, engines, ready) = Default::default();
-        let mut prepared = Self { plan, host, needs, repositories, id, engines, ready };
+        let mut prepared = Self {
+            plan,
+            host,
+            options,
+            jobs,
+            journal,
+            masks,
+            ledger,
+            needs,
+            repositories,
+            id,
+            engines,
+            ready,
+        };
+        prepared.check_approvals()?;
+        prepared.open_journal().await?;
         for id in prepared.needs.built.clone() {
             let checked = prepared.check(id).await;
             checked.map_err(|source| RunError::Engine { image: plan.image(id).name.clone(), source })?;
@@ -76,6 +109,15 @@ impl<'a> Prepared<'a> {
         self.announce_state(id, &state);
         self.repositories.insert(id, state);
         Ok(())
+    }
+
+    /// Whether something new may be started: nothing has failed, or it does not matter for what does not depend on it.
+    pub(super) fn may_start(&self) -> bool {
+        self.options.keep_going || !self.ledger.has_failed()
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        self.host.observer.observe(&event);
     }
 
     fn entry(&self, image: &Image) -> &(Arc<dyn Builder>, Engine) {
@@ -145,17 +187,5 @@ impl<'a> Prepared<'a> {
         });
         // An engine that is lost must not keep anybody waiting; a name that stays does no harm.
         let _ = tokio::time::timeout(FORGET_TIMEOUT, join_all(forget)).await;
-    }
-
-    /// The tags of an image in push order, its cache tag included where the image itself is the cache.
-    pub(super) fn tags(&self, id: ImageId) -> Vec<PushTag> {
-        let mut tags = self.plan.image(id).tags.clone();
-        if let Some(tag) = self.cache(id).cache_tag.clone()
-            && tags.iter().all(|pushed| pushed.tag != tag)
-        {
-            let first_moving = tags.iter().position(|pushed| pushed.moving).unwrap_or(tags.len());
-            tags.insert(first_moving, PushTag { tag, moving: true });
-        }
-        tags
     }
 }

@@ -5,74 +5,60 @@ use std::time::Instant;
 use futures_util::future::join_all;
 use indexmap::IndexSet;
 
+use super::RunError;
+use super::ledger::{Done, all};
 use super::prepare::Prepared;
-use super::{Report, RunError};
 use crate::host::{CopyRequest, Event, Location, RegistryError};
 use crate::plan::{ImageId, PushTag, RepositoryId, Tag};
 
 impl Prepared<'_> {
     /// Tags that can be pushed once only are looked at first, then the image is copied to where it is not yet, and at
     /// last it is tagged: moving tags after all others, and not at all if any of these failed.
-    pub(super) async fn promote(&self, id: ImageId, to: &[PushTag], report: &mut Report) -> Vec<RunError> {
+    pub(super) async fn promote(&self, id: ImageId, to: &[PushTag]) -> Done {
         let image = self.plan.image(id);
-        let Some(digest) = report.image(id).digest.clone() else {
+        let Some(digest) = self.ledger.of_image(id, |image| image.digest.clone()) else {
             let reason = "it was not pushed, so there is nothing to promote".to_owned();
             self.host.observer.observe(&Event::ImageSkipped { image: image.name.clone(), reason });
-            return Vec::new();
+            return Ok(());
         };
-        let kept = match self.kept(id, to, |manifest| manifest.digest == digest).await {
-            Ok(kept) => kept,
-            Err(error) => return vec![error],
-        };
+        let kept = self.kept(id, to, |manifest| manifest.digest == digest).await;
+        let kept = kept.map_err(|error| self.ledger.fail(error))?;
         for (tag, _) in &kept {
             let reference = self.plan.reference(tag);
             let (image, digest) = (image.name.clone(), digest.clone());
             self.host.observer.observe(&Event::TagKept { image, reference, digest });
         }
         let to: Vec<_> = to.iter().filter(|to| !kept.contains_key(&to.tag)).collect();
-        match self.copy_where_missing(id, &digest, &to).await {
-            Ok(bytes) => report.image_mut(id).bytes_copied += bytes,
-            Err(errors) => return errors,
-        }
+        self.copy_where_missing(id, &digest, &to).await?;
         for moving in [false, true] {
             let tags = to.iter().filter(|to| to.moving == moving);
-            let tagged = join_all(tags.map(|to| self.promote_to(id, &digest, &to.tag))).await;
-            let mut errors = Vec::new();
-            for tagged in tagged {
-                match tagged {
-                    Ok(reference) => report.image_mut(id).promoted.push(reference),
-                    Err(error) => errors.push(error),
-                }
-            }
-            if !errors.is_empty() {
-                return errors;
-            }
+            let tagged = tags.map(|to| async {
+                let promoted = self.promote_to(id, &digest, &to.tag).await;
+                let reference = promoted.map_err(|error| self.ledger.fail(error))?;
+                self.ledger.change_image(id, |image| image.promoted.push(reference));
+                Ok(())
+            });
+            all(join_all(tagged).await)?;
         }
-        Vec::new()
+        Ok(())
     }
 
-    /// Copies an image to those repositories that it is not pushed to. Returns the bytes sent.
-    async fn copy_where_missing(
-        &self,
-        id: ImageId,
-        digest: &str,
-        to: &[&PushTag],
-    ) -> Result<u64, Vec<RunError>> {
+    /// Copies an image to those repositories that it is not pushed to.
+    async fn copy_where_missing(&self, id: ImageId, digest: &str, to: &[&PushTag]) -> Done {
         let own: IndexSet<_> = self.plan.image(id).tags.iter().map(|tag| tag.tag.repository).collect();
-        let Some(from) = own.first() else { return Ok(0) };
+        let Some(from) = own.first() else { return Ok(()) };
         let targets: IndexSet<_> = to.iter().map(|to| to.tag.repository).collect();
         let missing = targets.into_iter().filter(|target| !own.contains(target));
-        let copies = join_all(missing.map(|target| self.copy(id, digest, *from, target))).await;
-        let (mut bytes, mut errors) = (0, Vec::new());
-        for copy in copies {
-            match copy {
-                Ok(sent) => bytes += sent,
-                Err(error) => errors.push(error),
-            }
-        }
-        if errors.is_empty() { Ok(bytes) } else { Err(errors) }
+        let copies = missing.map(|target| async move {
+            let copied = self.copy(id, digest, *from, target).await;
+            let sent = copied.map_err(|error| self.ledger.fail(error))?;
+            self.ledger.change_image(id, |image| image.bytes_copied += sent);
+            Ok(())
+        });
+        all(join_all(copies).await)
     }
 
+    /// Returns the bytes sent.
     async fn copy(
         &self,
         id: ImageId,

@@ -6,11 +6,12 @@ use backon::{ExponentialBuilder, Retryable};
 use futures_util::future::join_all;
 use indexmap::IndexSet;
 
+use super::RunError;
+use super::ledger::{Done, Failed};
 use super::preflight::Existing;
 use super::prepare::Prepared;
-use super::{Report, RunError};
 use crate::host::{Built, Event, Manifest, PushError, PushRequest, Pushed};
-use crate::plan::{Image, ImageId, Plan, Tag};
+use crate::plan::{Image, ImageId, Tag};
 
 /// How often a push is tried. The engine itself tries again to send a layer, not to write a manifest.
 const PUSH_ATTEMPTS: usize = 4;
@@ -18,64 +19,105 @@ const PUSH_ATTEMPTS: usize = 4;
 const PUSH_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tag that was pushed and read back.
-struct PublishedTag {
+pub(super) struct PublishedTag {
     reference: String,
-    digest: String,
-    bytes: u64,
-    elapsed: Duration,
+    pub(super) digest: String,
+    pub(super) bytes: u64,
+    pub(super) elapsed: Duration,
+}
+
+/// An image of a step on its way to its tags.
+struct ToPush {
+    id: ImageId,
+    built: Built,
+    existing: Existing,
+}
+
+/// What is done for all images of a step before the next is done for any.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// Tags that can be pushed once only.
+    LookUp,
+    /// The tags that name one build.
+    Fixed,
+    Moving,
 }
 
 impl Prepared<'_> {
     /// Builds the images and pushes all their tags: first those that name one build, then, if all of these are
-    /// pushed, those that move. A moving tag never names an image of a step that failed.
-    pub(super) async fn push(&self, images: &[ImageId], report: &mut Report) -> Vec<RunError> {
-        let errors = self.build(images, report).await;
-        if !errors.is_empty() {
-            return errors;
-        }
-        let images: IndexSet<_> = images.iter().copied().collect();
-        let built = |id: ImageId| report.image(id).built.clone().map(|built| (id, built));
+    /// pushed, those that move. A moving tag never names an image of a step that failed; if the run keeps going behind
+    /// a failure, it names no image of which a tag failed.
+    pub(super) async fn push(&self, images: &[ImageId], behind: usize) -> Done {
+        let images: IndexSet<_> = images.iter().copied().filter(|id| !self.ledger.is_pushed(*id)).collect();
+        let done = self.build(&images.iter().copied().collect::<Vec<_>>(), behind).await;
+        let built =
+            |id: ImageId| self.ledger.built(id).map(|built| ToPush { id, built, existing: Existing::new() });
         let images: Vec<_> = images.into_iter().filter_map(built).collect();
-        let existing = match self.existing(&images).await {
-            Ok(existing) => existing,
-            Err(errors) => return errors,
-        };
-        for moving in [false, true] {
-            let pushes = images.iter().map(|(id, built)| self.push_tags(*id, built, &existing, moving));
-            let results = join_all(pushes).await;
-            let mut errors = Vec::new();
-            for ((id, _), (published, error)) in images.iter().zip(results) {
-                let reports = published.into_iter();
-                reports.for_each(|tag| record(report, self.plan, *id, tag));
-                errors.extend(error);
+        let all: Vec<_> = images.iter().map(|image| (image.id, image.built.clone())).collect();
+        let done = self.push_phases(images, done).await;
+        // What was sent is of use to the next build, whether all of it was or not.
+        self.settle_caches(&all).await;
+        done
+    }
+
+    async fn push_phases(&self, mut images: Vec<ToPush>, mut done: Done) -> Done {
+        for phase in [Phase::LookUp, Phase::Fixed, Phase::Moving] {
+            if done.is_err() && !self.options.keep_going {
+                return done;
             }
-            if !errors.is_empty() {
-                return errors;
-            }
+            let ended = join_all(images.iter_mut().map(|image| self.push_phase(image, phase))).await;
+            let mut ended = ended.into_iter();
+            images.retain(|_| {
+                let ended = ended.next().unwrap_or(Err(Failed));
+                done = done.and(ended);
+                ended.is_ok()
+            });
         }
-        Vec::new()
+        done
+    }
+
+    async fn push_phase(&self, image: &mut ToPush, phase: Phase) -> Done {
+        let moving = match phase {
+            Phase::LookUp => {
+                image.existing = self.existing(image.id, &image.built).await?;
+                return Ok(());
+            }
+            Phase::Fixed => false,
+            Phase::Moving => true,
+        };
+        let image = &*image;
+        self.ledger.push_once(image.id, moving, || self.push_tags(image, moving)).await?;
+        if moving {
+            self.image_pushed(image.id).await;
+        }
+        Ok(())
     }
 
     /// Pushes the moving or the other tags of one image, one after the other, up to the first that fails.
-    async fn push_tags(
-        &self,
-        id: ImageId,
-        built: &Built,
-        existing: &Existing,
-        moving: bool,
-    ) -> (Vec<PublishedTag>, Option<RunError>) {
-        let mut published = Vec::new();
-        for pushed in self.tags(id).iter().filter(|pushed| pushed.moving == moving) {
-            if let Some(manifest) = existing.get(&pushed.tag) {
-                published.push(self.keep(id, &pushed.tag, manifest));
-                continue;
-            }
-            match self.push_one(self.plan.image(id), built, &pushed.tag).await {
-                Ok(tag) => published.push(tag),
-                Err(error) => return (published, Some(error)),
-            }
+    async fn push_tags(&self, image: &ToPush, moving: bool) -> Done {
+        let ToPush { id, built, existing } = image;
+        for pushed in self.plan.image(*id).tags.iter().filter(|pushed| pushed.moving == moving) {
+            let published = match existing.get(&pushed.tag) {
+                Some(manifest) => Ok(self.keep(*id, &pushed.tag, manifest)),
+                None => self.push_one(self.plan.image(*id), built, &pushed.tag).await,
+            };
+            self.record(*id, published.map_err(|error| self.ledger.fail(error))?);
         }
-        (published, None)
+        Ok(())
+    }
+
+    fn record(&self, id: ImageId, tag: PublishedTag) {
+        let first = self.plan.image(id).tags.first();
+        let repository = first.map(|first| self.plan.repository_reference(first.tag.repository));
+        self.ledger.change_image(id, |image| {
+            image.push_time += tag.elapsed;
+            image.bytes_pushed += tag.bytes;
+            image.pushed.push(tag.reference);
+            if image.digest.is_none() {
+                image.reference = repository.map(|repository| format!("{repository}@{}", tag.digest));
+                image.digest = Some(tag.digest);
+            }
+        });
     }
 
     /// Counts a tag that is there as pushed.
@@ -89,7 +131,12 @@ impl Prepared<'_> {
         PublishedTag { reference, digest, bytes: 0, elapsed: Duration::ZERO }
     }
 
-    async fn push_one(&self, image: &Image, built: &Built, tag: &Tag) -> Result<PublishedTag, RunError> {
+    pub(super) async fn push_one(
+        &self,
+        image: &Image,
+        built: &Built,
+        tag: &Tag,
+    ) -> Result<PublishedTag, RunError> {
         let (name, reference) = (|| image.name.clone(), || self.plan.reference(tag));
         let observer = &self.host.observer;
         observer.observe(&Event::PushStarted { image: name(), reference: reference() });
@@ -197,17 +244,5 @@ impl Prepared<'_> {
             source,
         })?;
         Ok(Pushed::new(built.image.clone(), Vec::new(), Vec::new()))
-    }
-}
-
-fn record(report: &mut Report, plan: &Plan, id: ImageId, tag: PublishedTag) {
-    let repository = plan.image(id).tags.first().map(|first| plan.repository_reference(first.tag.repository));
-    let image = report.image_mut(id);
-    image.push_time += tag.elapsed;
-    image.bytes_pushed += tag.bytes;
-    image.pushed.push(tag.reference);
-    if image.digest.is_none() {
-        image.reference = repository.map(|repository| format!("{repository}@{}", tag.digest));
-        image.digest = Some(tag.digest);
     }
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::RunError;
+use super::ledger::Done;
+use crate::cache::proof::CacheProof;
 use crate::host::Built;
 use crate::plan::{ImageId, Plan};
 
@@ -21,7 +23,7 @@ pub struct Report {
 #[non_exhaustive]
 pub enum Outcome {
     Done,
-    /// Why, in the order of the file; never empty.
+    /// Why, in the order in which it happened; never empty.
     Failed(Vec<RunError>),
     Cancelled,
 }
@@ -47,6 +49,8 @@ pub struct ImageReport {
     pub digest: Option<String>,
     /// `host/name@sha256:…`, once it is in a registry.
     pub reference: Option<String>,
+    /// What the next machine will find of it; `None` if it has no cache in a registry or was not pushed.
+    pub cache: Option<CacheProof>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,16 +58,34 @@ pub struct ImageReport {
 pub struct WaveReport {
     pub name: String,
     pub state: WaveState,
+    /// None if it has none.
+    pub stages: Vec<StageReport>,
 }
 
+/// What was done of one stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StageReport {
+    pub name: String,
+    pub state: WaveState,
+}
+
+/// How far a wave or a stage has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaveState {
-    /// Its `when` does not hold, or an earlier wave failed.
+    /// Its `when` does not hold, or what is in front of it was skipped or failed.
     Skipped,
     Started,
     Done,
     Failed,
+}
+
+impl WaveState {
+    /// How something has ended.
+    pub(super) fn of(done: Done) -> Self {
+        if done.is_ok() { WaveState::Done } else { WaveState::Failed }
+    }
 }
 
 impl Report {
@@ -79,9 +101,15 @@ impl Report {
             bytes_copied: 0,
             digest: None,
             reference: None,
+            cache: None,
         };
-        let wave =
-            |wave: &crate::plan::Wave| WaveReport { name: wave.name.clone(), state: WaveState::Skipped };
+        let stage =
+            |stage: &crate::plan::Stage| StageReport { name: stage.name.clone(), state: WaveState::Skipped };
+        let wave = |wave: &crate::plan::Wave| WaveReport {
+            name: wave.name.clone(),
+            state: WaveState::Skipped,
+            stages: wave.stages().iter().map(stage).collect(),
+        };
         Self {
             outcome: Outcome::Cancelled,
             images: plan.images.iter().map(image).collect(),
@@ -95,11 +123,5 @@ impl Report {
 
     pub(super) fn image_mut(&mut self, id: ImageId) -> &mut ImageReport {
         self.images.get_mut(id.0).expect("a report has every image of its plan")
-    }
-
-    pub(super) fn set_wave(&mut self, index: usize, state: WaveState) {
-        if let Some(wave) = self.waves.get_mut(index) {
-            wave.state = state;
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Order and failure of runs, on a host that only writes down what is asked of it.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,14 +11,14 @@ use expect_test::{Expect, expect};
 use indexmap::IndexMap;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, Report, RunError, run};
+use super::{Options, Outcome, Report, RunError, run};
 use crate::environment::{Environment, PathKind};
 use crate::host::commands::LocalCommands;
 use crate::host::{
     BuildError, BuildProgress, BuildRequest, Builder, Builders, Built, BuiltStep, CommandError,
-    CommandRequest, Commands, Copied, CopyProgress, CopyRequest, Engine, Event, Host, ImageStore, Layer,
-    Login, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed, Registry, RegistryError,
-    RepositoryState,
+    CommandRequest, Commands, Copied, CopyProgress, CopyRequest, Document, Engine, Event, Host, ImageStore,
+    Layer, Location, Login, Manifest, Observer, OnLine, PushError, PushProgress, PushRequest, Pushed,
+    Registry, RegistryError, RepositoryState,
 };
 use crate::plan::{self, Inputs, Plan, Step, WaveBody};
 use crate::source::SourceMap;
@@ -43,6 +44,9 @@ wave deploy {
 "#;
 
 mod publication;
+mod resume;
+mod selection;
+mod waves;
 
 /// Every path is what it needs to be.
 struct AnyFile;
@@ -61,7 +65,7 @@ impl Environment for AnyFile {
     }
 }
 
-fn plan_of(text: &str) -> Plan {
+pub(super) fn plan_of(text: &str) -> Plan {
     let mut sources = SourceMap::new();
     let file = sources.add(".cachefile", "/p/.cachefile", text);
     let (program, diagnostics) = crate::check(&mut sources, file, &AnyFile);
@@ -120,6 +124,8 @@ impl Builder for Script {
             request.cache_from,
             request.cache_to
         )) {
+            // What is started at the same time gets its turn before this fails.
+            tokio::task::yield_now().await;
             return Err(BuildError::Engine("no".into()));
         }
         if self.failing.contains("hang") {
@@ -165,6 +171,26 @@ impl Registry for Script {
 
     async fn login(&self, _: &plan::Registry) -> Result<Option<Login>, RegistryError> {
         Ok(None)
+    }
+
+    async fn document(&self, _: &Location, _: &str) -> Result<Option<Document>, RegistryError> {
+        Ok(None)
+    }
+
+    async fn put_document(&self, _: &Location, _: &[u8], _: &str) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
+    async fn small_blob(&self, _: &Location, digest: &str, _: usize) -> Result<Vec<u8>, RegistryError> {
+        Err(RegistryError::Api { call: format!("reading {digest}"), cause: "there is none".to_owned() })
+    }
+
+    async fn has_blob(&self, _: &Location, _: &str) -> Result<bool, RegistryError> {
+        Ok(false)
+    }
+
+    async fn put_blob(&self, _: &Location, _: &[u8]) -> Result<(), RegistryError> {
+        Ok(())
     }
 
     async fn copy(
@@ -228,7 +254,10 @@ impl Registry for Script {
 #[async_trait]
 impl Commands for Script {
     async fn run(&self, command: &CommandRequest, _output: &OnLine<'_>) -> Result<(), CommandError> {
-        if self.call(format!("command {} {}", command.program, command.arguments.join(" "))) {
+        let fails = self.call(format!("command {} {}", command.program, command.arguments.join(" ")));
+        // As a process would.
+        tokio::task::yield_now().await;
+        if fails {
             return Err(CommandError::Exit { code: 7 });
         }
         Ok(())
@@ -258,7 +287,8 @@ fn host(script: &Arc<Script>) -> Host {
 
 async fn run_script(text: &str, script: Script) -> (Report, String) {
     let script = Arc::new(script);
-    let report = run(&plan_of(text), &host(&script), &CancellationToken::new()).await;
+    let options = Options { jobs: NonZeroUsize::new(8).expect("it is not 0"), ..Options::default() };
+    let report = run(&plan_of(text), &host(&script), &options, &CancellationToken::new()).await;
     let calls = script.calls.lock().expect("no test thread panicked").join("\n");
     (report, calls)
 }
@@ -292,13 +322,11 @@ async fn moving_tags_are_pushed_after_all_others() {
         expect![[r#"
             engine
             prepare main app
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             push r.io/app:api-c1
             push r.io/app:cron-c1
-            push r.io/app:cache-api
             push r.io/app:api-latest
-            push r.io/app:cache-cron
             push r.io/app:cron-latest
             command deploy r.io/app@sha256:api sha256:cron
             command /bin/sh -eu -c echo "${CACHELANG_HOLE_1}" > "$OUT"
@@ -314,8 +342,8 @@ async fn a_failed_push_moves_no_tag() {
         expect![[r#"
             engine
             prepare main app
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             push r.io/app:api-c1
             push r.io/app:cron-c1
             failed: image `cron` was not pushed to `r.io/app:cron-c1`: no"#]],
@@ -330,8 +358,8 @@ async fn a_failed_build_lets_its_sibling_finish_and_pushes_nothing() {
         expect![[r#"
             engine
             prepare main app
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             failed: image `api` was not built: no"#]],
     )
     .await;
@@ -419,7 +447,8 @@ async fn a_cancelled_run_still_reports() {
     let cancelled = CancellationToken::new();
     let plan = plan_of(FILE);
     let host = host(&script);
-    let running = run(&plan, &host, &cancelled);
+    let options = Options::default();
+    let running = run(&plan, &host, &options, &cancelled);
     let stop = async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         cancelled.cancel();
@@ -446,7 +475,7 @@ async fn an_attempt_that_timed_out_has_ended_before_the_next_one() {
     let mut host = host(&script);
     // Longer than the pause between the attempts.
     host.commands = Arc::new(LocalCommands::with_grace(Duration::from_millis(1500)));
-    let report = run(&plan, &host, &CancellationToken::new()).await;
+    let report = run(&plan, &host, &Options::default(), &CancellationToken::new()).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("it takes too long") };
     assert!(matches!(errors[..], [RunError::CommandTimeout { .. }]), "{errors:?}");
     let attempts = std::fs::metadata(folder.path().join("attempts")).expect("it ran").len();
@@ -459,10 +488,10 @@ async fn the_report_counts_steps_and_bytes() {
     let (report, _) = run_script(FILE, Script::default()).await;
     let api = &report.images[0];
     assert_eq!(api.built.as_ref().map(Built::cached), Some(1));
-    // The engine names the first layer for each of the three tags.
-    assert_eq!(api.bytes_pushed, 300);
+    // The engine names the first layer for each of the two tags.
+    assert_eq!(api.bytes_pushed, 200);
     assert_eq!(api.reference.as_deref(), Some("r.io/app@sha256:api"));
-    assert_eq!(api.pushed, ["r.io/app:api-c1", "r.io/app:cache-api", "r.io/app:api-latest"]);
+    assert_eq!(api.pushed, ["r.io/app:api-c1", "r.io/app:api-latest"]);
 }
 
 #[tokio::test]
@@ -478,13 +507,13 @@ async fn an_engine_that_can_exports_the_cache_to_the_registry() {
 async fn an_export_that_the_engine_cannot_do_fails_before_the_build() {
     let text = FILE.replace(
         "image api {",
-        "image api {\n  cache { to = [cache.registry(app:\"kept\", mode = \"max\")] }",
+        "repository other { registry = main }\nimage api {\n  cache { to = [cache.registry(other:\"kept\", mode = \"max\")] }",
     );
     let (report, calls) = run_script(&text, Script::default()).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("the engine cannot do this") };
     assert_eq!(
         errors[0].to_string(),
-        "image `api` cannot be built: the Docker Engine 1.0 (classic image store) at unix:///x does not support writing a cache with `cache.registry`"
+        "image `api` cannot be built: the Docker Engine 1.0 (classic image store) at unix:///x does not support `cache.registry` in a repository that the image itself is not pushed to"
     );
     assert_eq!(calls, "engine");
 }
@@ -502,7 +531,7 @@ async fn a_wave_that_does_not_apply_is_skipped_with_all_it_needs() {
 /// Why a run of a plan was refused, if it was.
 async fn refused(plan: &Plan) -> Option<String> {
     let script = Arc::new(Script::default());
-    let report = run(plan, &host(&script), &CancellationToken::new()).await;
+    let report = run(plan, &host(&script), &Options::default(), &CancellationToken::new()).await;
     let Outcome::Failed(errors) = report.outcome else { return None };
     let calls = script.calls.lock().expect("no test thread panicked");
     assert!(calls.is_empty(), "refused before anything is done: {calls:?}");
@@ -519,7 +548,7 @@ async fn an_image_is_built_behind_those_that_it_needs_and_once() {
         steps: vec![Step::Build { images: vec![api] }, Step::Push { images: vec![api, cron] }],
     };
     let script = Arc::new(Script::default());
-    let report = run(&plan, &host(&script), &CancellationToken::new()).await;
+    let report = run(&plan, &host(&script), &Options::default(), &CancellationToken::new()).await;
     assert!(matches!(report.outcome, Outcome::Done));
     let calls = script.calls.lock().expect("no test thread panicked");
     let built = calls.iter().filter_map(|call| call.strip_prefix("build r.io/app:"));
@@ -540,7 +569,7 @@ fn on_two_builders() -> Plan {
 async fn a_base_on_another_builder_must_be_pushed_before() {
     let script = Arc::new(Script::default());
     let mut plan = on_two_builders();
-    let report = run(&plan, &host(&script), &CancellationToken::new()).await;
+    let report = run(&plan, &host(&script), &Options::default(), &CancellationToken::new()).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("the base is in no registry") };
     let expected = "image `api` cannot be built: the Docker Engine 1.0 (classic image store) at unix:///x does not \
         support image `cron`, which is in no registry yet,";
@@ -551,7 +580,8 @@ async fn a_base_on_another_builder_must_be_pushed_before() {
     let [api, cron] = [0, 1].map(plan::ImageId);
     let steps = vec![Step::Push { images: vec![cron] }, Step::Push { images: vec![api] }];
     plan.waves[0].body = WaveBody::Steps { steps };
-    let report = run(&plan, &host(&Arc::new(Script::default())), &CancellationToken::new()).await;
+    let report =
+        run(&plan, &host(&Arc::new(Script::default())), &Options::default(), &CancellationToken::new()).await;
     assert!(matches!(report.outcome, Outcome::Done), "{:?}", report.outcome);
 }
 
@@ -560,7 +590,7 @@ async fn what_needs_a_failed_image_is_not_built() {
     let mut plan = plan_of(FILE);
     plan.images[0].needs = vec![plan::ImageId(1)];
     let script = Arc::new(failing("build r.io/app:cron"));
-    let report = run(&plan, &host(&script), &CancellationToken::new()).await;
+    let report = run(&plan, &host(&script), &Options::default(), &CancellationToken::new()).await;
     let Outcome::Failed(errors) = &report.outcome else { panic!("a build failed") };
     assert_eq!(errors.len(), 1);
     let calls = script.calls.lock().expect("no test thread panicked");
@@ -568,19 +598,22 @@ async fn what_needs_a_failed_image_is_not_built() {
 }
 
 #[tokio::test]
-async fn settings_that_a_run_leaves_alone_are_refused() {
+async fn settings_in_the_public_gallery_are_refused() {
     for (setting, name) in [
-        ("create = true, immutable = true, mutable_tags = [\"*\"]", "immutable"),
+        ("create = true", "create"),
         ("manage = true", "manage"),
-        ("create = true, scan_on_push = false", "scan_on_push"),
-        ("create = true, lifecycle { untagged_after = 1d }", "lifecycle"),
+        ("scan_on_push = false", "scan_on_push"),
+        ("lifecycle { untagged_after = 1d }", "lifecycle"),
+        ("resource_tags = { team = \"a\" }", "resource_tags"),
     ] {
-        // Nothing is tagged in `kept`: it has a cache only.
+        // Nothing is tagged in `kept`: it has a cache only. `check` does not see through the condition.
         let text = FILE.replace(
             "image api {",
-            &format!("registry aws {{\n kind = \"ecr\"\n account = \"123456789012\"\n region = \"eu-west-1\"\n}}\nrepository kept {{ registry = aws, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
+            &format!("param open: bool = true\nregistry aws {{\n kind = \"ecr\"\n account = \"123456789012\"\n region = \"eu-west-1\"\n}}\nregistry gallery {{ kind = \"ecr\", public = true }}\nrepository kept {{ registry = if open then gallery else aws, {setting} }}\nimage api {{\n  cache {{ from = [app:\"api-latest\"], to = [cache.registry(kept:\"api\")] }}"),
         );
-        let expected = format!("`{name}` of repository `kept` cannot be run by cachelang X");
+        let expected = format!(
+            "`{name}` of repository `kept`, which is in the public gallery, cannot be run by cachelang X"
+        );
         assert_eq!(refused(&plan_of(&text)).await, Some(expected));
     }
 }

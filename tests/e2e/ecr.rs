@@ -17,6 +17,10 @@ wave build { push app }
 wave deploy { run "echo" app.ref }
 "#;
 
+/// What to do when the API does not answer as it should.
+const CHECK: &str =
+    "check the AWS credentials of this machine, and `account`, `region` and `endpoint` of `registry main`";
+
 fn command(project: &Project) -> Cachelang {
     let account = part("CACHELANG_E2E_ECR_ACCOUNT");
     let command =
@@ -51,12 +55,12 @@ fn repositories() -> Vec<String> {
 }
 
 #[track_caller]
-fn fails_before_the_build(run: Ended, project: &Project, cause: &str) {
+fn fails_before_the_build(run: Ended, project: &Project, cause: &str, help: &str) {
     let run = run.with_code(1);
     let repository = format!("{}/{}", part("CACHELANG_E2E_ECR_HOST"), project.repository);
     assert_eq!(run.errors(), [format!("image `app` cannot use `{repository}`: {cause}")]);
     assert_eq!(run.stdout, "");
-    run.says("help: check the AWS credentials of this machine").does_not_say("building");
+    run.says(&format!("help: {help}")).does_not_say("building");
 }
 
 #[test]
@@ -84,14 +88,37 @@ fn a_repository_that_exists_is_pushed_to_again() {
     assert_eq!(repositories().iter().filter(|name| **name == project.repository).count(), 1);
 }
 
-/// ECR itself refuses the push then; the registry behind the emulator takes it.
 #[test]
-fn without_create_no_repository_is_created() {
+fn without_create_a_missing_repository_is_an_error_before_the_build() {
     let _parts = Parts::take();
     let project = Project::with_steps(&TO_ECR.replace(", create = true", ""), "RUN true");
-    command(&project).run().succeeded();
+    let run = command(&project).run();
+    let account = part("CACHELANG_E2E_ECR_ACCOUNT");
+    let cause =
+        format!("there is no repository `{}` in account {account}, region eu-west-1", project.repository);
+    fails_before_the_build(run, &project, &cause, "create it, or write `create = true` in `repository repo`");
     assert!(!repositories().contains(&project.repository));
-    assert!(registry().digest(&project.repository, "1").is_some());
+    assert!(registry().digest(&project.repository, "1").is_none());
+}
+
+/// What the registry has and the file does not say so: told with both sides, and changed only where the file says it.
+#[test]
+fn settings_that_differ_are_told_and_brought_back() {
+    let _parts = Parts::take();
+    let project = Project::with_steps(TO_ECR, "RUN true");
+    command(&project).run().succeeded().says("created repository ");
+    let reference = format!("{}/{}", part("CACHELANG_E2E_ECR_HOST"), project.repository);
+
+    let with = |settings: &str| TO_ECR.replace("create = true", &format!("create = true, {settings}"));
+    project.file(".cachefile", &with("scan_on_push = true"));
+    command(&project).run().succeeded().says(&format!(
+        "repository {reference}: warning: `scan_on_push` is false in the registry and true in the file; \
+         `manage = true` lets cachelang change it"
+    ));
+    project.file(".cachefile", &with("manage = true, scan_on_push = true"));
+    let mended = format!("repository {reference}: `scan_on_push` was false, is now true");
+    command(&project).run().succeeded().says(&mended);
+    command(&project).run().succeeded().does_not_say("scan_on_push");
 }
 
 #[test]
@@ -100,7 +127,7 @@ fn an_endpoint_where_nothing_listens_is_an_error_of_the_call() {
     let project = Project::with_steps(TO_ECR, "RUN true");
     let run = command(&project).env("ENDPOINT", "http://127.0.0.1:9").run();
     let cause = "ecr:GetAuthorizationToken failed (Connection refused (os error 111))";
-    fails_before_the_build(run, &project, cause);
+    fails_before_the_build(run, &project, cause, CHECK);
 }
 
 #[test]
@@ -108,7 +135,8 @@ fn an_endpoint_that_is_something_else_is_an_error_of_the_call() {
     let parts = Parts::take();
     let project = Project::with_steps(TO_ECR, "RUN true");
     let run = command(&project).env("ENDPOINT", format!("http://{}", parts.registry.host)).run();
-    fails_before_the_build(run, &project, "ecr:GetAuthorizationToken failed (the answer has no token)");
+    let cause = "ecr:GetAuthorizationToken failed (the answer has no token)";
+    fails_before_the_build(run, &project, cause, CHECK);
 }
 
 #[test]
@@ -116,5 +144,6 @@ fn without_aws_credentials_the_error_says_so() {
     let _parts = Parts::take();
     let project = Project::with_steps(TO_ECR, "RUN true");
     let run = command(&project).without("AWS_ACCESS_KEY_ID").without("AWS_SECRET_ACCESS_KEY").run();
-    fails_before_the_build(run, &project, "ecr:GetAuthorizationToken failed (no AWS credentials were found)");
+    let cause = "ecr:GetAuthorizationToken failed (no AWS credentials were found)";
+    fails_before_the_build(run, &project, cause, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
 }

@@ -41,14 +41,14 @@ fn a_run_pushes_its_own_image_even_if_another_run_took_the_name() {
 }
 
 #[test]
-fn a_run_pushes_its_own_cache_even_if_another_run_took_the_name() {
+fn a_run_writes_its_own_cache_even_if_another_run_took_the_name() {
     let parts = Parts::take();
-    if parts.skip_on("containerd", "every build writes the cache; nothing of it is pushed later") {
+    if parts.skip_on("containerd", "every build writes the cache; nothing of it is written later") {
         return;
     }
     let project = overtaken();
-    let digest = |tag| parts.registry.digest(&project.repository, tag);
-    assert_eq!(digest("cache-app"), Some(digest("one").expect("the first run has pushed")));
+    let layers = |tag| parts.registry.layers(&project.repository, tag);
+    assert_eq!(layers("cache-app"), layers("one"));
 }
 
 #[test]

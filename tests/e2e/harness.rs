@@ -2,7 +2,10 @@
 
 pub mod certificates;
 pub mod docker;
+pub mod faults;
 pub mod http;
+pub mod image;
+pub mod images;
 pub mod processes;
 pub mod proxy;
 pub mod registry;
@@ -135,8 +138,19 @@ impl Project {
 
     /// `cachelang doctor` in this folder.
     pub fn doctor(&self) -> Ended {
+        self.doctor_command().run()
+    }
+
+    pub fn doctor_command(&self) -> Cachelang {
         let mut command = Command::new(PROGRAM);
         command.arg("doctor");
+        self.prepare(command)
+    }
+
+    /// `cachelang cache inspect TAG` in this folder.
+    pub fn inspect(&self, tag: &str) -> Ended {
+        let mut command = Command::new(PROGRAM);
+        command.args(["cache", "inspect", tag]);
         self.prepare(command).run()
     }
 
@@ -145,6 +159,13 @@ impl Project {
         let mut command = Command::new("script");
         let line = format!("exec \"$CACHELANG\" run {}", arguments.join(" "));
         command.args(["-q", "-e", "-c", &line, "/dev/null"]).env("CACHELANG", PROGRAM);
+        self.prepare(command)
+    }
+
+    /// `cachelang ARGUMENT…` in this folder.
+    pub fn cachelang(&self, arguments: &[&str]) -> Cachelang {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
         self.prepare(command)
     }
 

@@ -2,10 +2,9 @@
 # A small stand-in for AWS's Lambda base image: Python, pip and a shell from the distribution's
 # packages, and the wheels of the example, so that neither a build nor a pull needs the network.
 # It is made once and kept; the same file is the same image, whenever and wherever it is pushed.
+# A second one has only the shell: for builds that are about anything but Python.
 #
 # To be sourced after lib.sh.
-
-BASE_REPOSITORY=cachelang-base
 
 # The packages that PACKAGE… need to run, without those that only serve installing them.
 base_packages() { # PACKAGE…
@@ -14,23 +13,30 @@ base_packages() { # PACKAGE…
     grep -E '^(lib|python3\.|python3-pip-whl|zlib1g|media-types|busybox-static|ca-certificates)' | grep -v '^libperl' | sort -u
 }
 
-# Makes $CACHE/base-KEY.tar.gz, should it not be there, and sets BASE_TAR.
+# Makes $CACHE/base-KEY.tar.gz and $CACHE/shell-KEY.tar.gz, should they not be there, and sets BASE_TAR and SHELL_TAR.
 base_make() {
   # shellcheck disable=SC2153 # ROOT is of lib.sh
-  local requirements=$ROOT/examples/lambda/requirements.txt key
+  local requirements=$ROOT/examples/lambda/requirements.txt key shell
   key=$(cat "${BASH_SOURCE[0]}" "$requirements" | sha256sum | cut -c 1-12)
   BASE_TAR=$CACHE/base-$key.tar.gz
-  [[ ! -s $BASE_TAR ]] || return 0
+  SHELL_TAR=$CACHE/shell-$key.tar.gz
+  [[ ! -s $BASE_TAR || ! -s $SHELL_TAR ]] || return 0
   note "making a base image from packages of this distribution (once)"
   need curl=curl python3=python3
   python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip
   base_rootfs "$requirements" "$STATE/base" >"$STATE/base.log" 2>&1 ||
     { tail -n 20 "$STATE/base.log" >&2; die "the base image could not be made"; }
-  # The name appears when the file is whole: another run may be waiting for it.
   mkdir -p "$CACHE"
-  tar --create --directory "$STATE/base" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner . |
-    gzip -n >"$BASE_TAR.$$"
-  mv "$BASE_TAR.$$" "$BASE_TAR"
+  mapfile -t shell < <(cd "$STATE/base" && find ./usr/bin -name busybox -o -lname busybox)
+  base_pack "$STATE/base" "$SHELL_TAR" --no-recursion . ./bin ./etc ./etc/passwd ./etc/group ./tmp ./usr ./usr/bin \
+    ./var ./var/task "${shell[@]}"
+  base_pack "$STATE/base" "$BASE_TAR" .
+}
+
+# The name appears when the file is whole: another run may be waiting for it.
+base_pack() { # DIR FILE NAME…
+  tar --create --directory "$1" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner "${@:3}" | gzip -n >"$2.$$"
+  mv "$2.$$" "$2"
 }
 
 # Called where `set -e` has no force, so every step that can fail says so.
@@ -71,21 +77,22 @@ base_rootfs() { # REQUIREMENTS DIR
     --python-version "${python#python}" --dest "$root/wheels" --requirement "$requirements"
 }
 
-# Puts the base image into a registry without a password, as a docker push would, and sets
+# Puts a base image into a registry without a password, as a docker push would, and sets
 # BASE_IMAGE to its name there. No engine is involved, so that none of the user's gets it.
-base_push() { # REGISTRY
-  local api=http://$1/v2/$BASE_REPOSITORY layer config manifest arch tag type=application/vnd.docker
-  layer=$(sha256sum <"$BASE_TAR" | cut -d ' ' -f 1)
+base_push() { # REGISTRY [REPOSITORY TAR]
+  local repository=${2:-cachelang-base} tar=${3:-$BASE_TAR} api layer config manifest arch tag type=application/vnd.docker
+  api=http://$1/v2/$repository
+  layer=$(sha256sum <"$tar" | cut -d ' ' -f 1)
   tag=${layer:0:12}
   # shellcheck disable=SC2034 # read by the scripts
-  BASE_IMAGE=$1/$BASE_REPOSITORY:$tag
+  BASE_IMAGE=$1/$repository:$tag
   http --head --output /dev/null "$api/manifests/$tag" \
     --header "Accept: $type.distribution.manifest.v2+json" 2>/dev/null && return
 
   arch=$(dpkg --print-architecture)
   config=$(printf '{"architecture":"%s","os":"linux","created":"1970-01-01T00:00:00Z",' "$arch"
     printf '"config":{"Env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin","LAMBDA_TASK_ROOT=/var/task"],"WorkingDir":"/var/task"},'
-    printf '"rootfs":{"type":"layers","diff_ids":["sha256:%s"]},' "$(gzip -dc "$BASE_TAR" | sha256sum | cut -d ' ' -f 1)"
+    printf '"rootfs":{"type":"layers","diff_ids":["sha256:%s"]},' "$(gzip -dc "$tar" | sha256sum | cut -d ' ' -f 1)"
     printf '"history":[{"created":"1970-01-01T00:00:00Z","created_by":"tests/engine/base.sh"}]}')
   printf %s "$config" >"$STATE/tmp/config.json"
   config=$(sha256sum <"$STATE/tmp/config.json" | cut -d ' ' -f 1)
@@ -93,9 +100,9 @@ base_push() { # REGISTRY
     printf '"config":{"mediaType":"%s.container.image.v1+json","size":%d,"digest":"sha256:%s"},' \
       "$type" "$(stat -c %s "$STATE/tmp/config.json")" "$config"
     printf '"layers":[{"mediaType":"%s.image.rootfs.diff.tar.gzip","size":%d,"digest":"sha256:%s"}]}' \
-      "$type" "$(stat -c %s "$BASE_TAR")" "$layer")
+      "$type" "$(stat -c %s "$tar")" "$layer")
 
-  blob_push "$api" "$BASE_TAR" "$layer"
+  blob_push "$api" "$tar" "$layer"
   blob_push "$api" "$STATE/tmp/config.json" "$config"
   http --output /dev/null --request PUT "$api/manifests/$tag" --data-binary "$manifest" \
     --header "Content-Type: $type.distribution.manifest.v2+json"

@@ -172,6 +172,14 @@ engine_start() { # ENGINE
   ENGINE_SOCK=$STATE/engines/main/engine.sock
 }
 
+# Starts another engine beside it, without a network. Its socket is in OTHER_SOCK.
+engine_other_start() { # ENGINE
+  mkdir -p "$STATE/engines/other/data"
+  dockerd_start other "$1" none
+  # shellcheck disable=SC2034 # read by the scripts
+  OTHER_SOCK=$STATE/engines/other/engine.sock
+}
+
 # Starts the same engine beside it, with a disk of a given size: in memory. It has no network at all, so
 # what it builds has `network = "none"`. Its socket is in SMALL_SOCK.
 engine_small_start() { # ENGINE SIZE
@@ -254,11 +262,15 @@ engine_empty() {
 # ---------------------------------------------------------------- registries
 
 # Starts a registry on a free loopback port; its host is in REGISTRY then, its requests are in
-# $STATE/NAME.log. With a user and a password it lets nobody else in.
-registry_start() { # NAME [USER PASSWORD]
-  local name=$1 port config=$STATE/$1.yml
+# $STATE/NAME.log. With a user and a password it lets nobody else in; with `tls` it speaks TLS, with
+# a certificate that the authority in $STATE/NAME.ca.crt has signed.
+registry_start() { # NAME [tls | USER PASSWORD]
+  local name=$1 port config=$STATE/$1.yml url=http
   need docker-registry=docker-registry curl=curl
-  [[ $# == 1 ]] || need htpasswd=apache2-utils
+  case $# in
+    2) need openssl=openssl; registry_certificates "$STATE/$name"; url=https ;;
+    3) need htpasswd=apache2-utils ;;
+  esac
   for _ in {1..5}; do # a port can be taken between the look and the start
     port=$(free_port)
     cat >"$config" <<YAML
@@ -267,18 +279,34 @@ log: { level: error }
 storage:
   filesystem: { rootdirectory: $STATE/$name }
   delete: { enabled: true }
-http: { addr: "127.0.0.1:$port" }
+http:
+  addr: "127.0.0.1:$port"
 YAML
-    if [[ $# == 3 ]]; then
-      htpasswd -Bbn "$2" "$3" >"$STATE/$name.htpasswd" 2>/dev/null
-      printf 'auth: { htpasswd: { realm: %s, path: %s } }\n' "$name" "$STATE/$name.htpasswd" >>"$config"
-    fi
+    case $# in
+      2) printf '  tls: { certificate: %s.crt, key: %s.key }\n' "$STATE/$name" "$STATE/$name" >>"$config" ;;
+      3)
+        htpasswd -Bbn "$2" "$3" >"$STATE/$name.htpasswd" 2>/dev/null
+        printf 'auth: { htpasswd: { realm: %s, path: %s } }\n' "$name" "$STATE/$name.htpasswd" >>"$config"
+        ;;
+    esac
     setsid docker-registry serve "$config" </dev/null >"$STATE/$name.log" 2>&1 &
     echo $! >"$STATE/pids/$name"
     REGISTRY=127.0.0.1:$port
-    wait_for registry $! "$STATE/$name.log" http ${2:+--user "$2:$3"} "http://$REGISTRY/v2/" && return
+    wait_for registry $! "$STATE/$name.log" http --insecure ${3:+--user "$2:$3"} "$url://$REGISTRY/v2/" && return
   done
   die "no registry could be started"
+}
+
+# Makes an authority, and a certificate of it for this machine: FILE.ca.crt, FILE.crt and FILE.key.
+registry_certificates() { # FILE
+  local key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2)
+  {
+    openssl req -x509 "${key[@]}" -keyout "$1.ca.key" -out "$1.ca.crt" -subj "/CN=authority of the tests" \
+      -addext basicConstraints=critical,CA:TRUE
+    openssl req -new "${key[@]}" -keyout "$1.key" -out "$1.csr" -subj /CN=127.0.0.1
+    printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n' >"$1.ext"
+    openssl x509 -req -in "$1.csr" -CA "$1.ca.crt" -CAkey "$1.ca.key" -days 2 -extfile "$1.ext" -out "$1.crt"
+  } >"$1.openssl.log" 2>&1 || { tail -n 20 "$1.openssl.log" >&2; die "openssl could not make certificates"; }
 }
 
 # ---------------------------------------------------------------- the ECR emulator

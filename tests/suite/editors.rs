@@ -118,7 +118,8 @@ fn there_is_a_snippet_for_every_item_and_step() {
 
 #[test]
 fn the_sample_for_github_is_the_example() {
-    let sample = fs::read_to_string("editors/linguist/samples/Cachefile/lambda.cachefile").unwrap_or_default();
+    let sample =
+        fs::read_to_string("editors/linguist/samples/Cachefile/lambda.cachefile").unwrap_or_default();
     let example = fs::read_to_string("examples/lambda/.cachefile").expect("the example is there");
     assert_eq!(sample, example, "copy it again");
 }

@@ -14,6 +14,7 @@ mod commands;
 mod dockerfiles;
 mod docs;
 mod editors;
+mod examples;
 mod fixes;
 #[cfg(feature = "cli")]
 mod fmt;
@@ -21,10 +22,19 @@ mod generate;
 mod git;
 mod golden;
 mod holds;
+mod iam;
+#[cfg(feature = "cli")]
+mod killed;
+mod language;
+#[cfg(all(feature = "cli", feature = "otel"))]
+mod otel;
 mod outside;
 mod pages;
 mod properties;
 mod queries;
+mod record;
+#[cfg(feature = "cli")]
+mod reports;
 mod schema;
 mod syntax;
 mod tidy;

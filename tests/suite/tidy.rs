@@ -10,16 +10,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("environment", &[]),
     ("shell", &[]),
     ("include", &["source", "diag", "syntax", "environment"]),
-    ("check", &["source", "diag", "syntax", "environment", "include", "shell"]),
+    ("language", &["check"]),
+    ("check", &["source", "diag", "syntax", "environment", "include", "language", "shell"]),
     ("dockerfile", &["source", "diag"]),
     ("git", &["environment"]),
-    ("plan", &["source", "diag", "syntax", "environment", "check", "dockerfile", "shell"]),
+    ("plan", &["source", "diag", "syntax", "environment", "language", "check", "dockerfile", "shell"]),
     ("cache", &["plan", "host", "environment"]),
     ("host", &["plan", "cache"]),
     ("run", &["plan", "host", "cache"]),
     ("buildkit", &["plan", "host", "cache", "environment"]),
-    ("registry", &["plan", "host"]),
+    ("registry", &["plan", "host", "iam"]),
+    ("iam", &["plan"]),
     ("doctor", &["plan", "host", "cache", "run"]),
+    ("record", &["diag", "plan", "host", "run"]),
     ("load", &["source", "environment", "git"]),
 ];
 
@@ -61,7 +64,7 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("an entry can be read").path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("a source file can be read");
                 found.push(Source { path, text });
             }

@@ -71,6 +71,8 @@ struct Meta {
 struct Endpoint {
     #[serde(default)]
     host: String,
+    #[serde(default, rename = "SkipTLSVerify")]
+    skips_verification: bool,
 }
 
 /// The address of the current context, `None` if it is the default one.
@@ -87,7 +89,11 @@ pub(super) fn current(environment: &dyn Environment) -> Result<Option<Address>, 
     let certificates = folder.join("contexts/tls").join(&id).join("docker");
     let has_certificates = environment.path_kind(&certificates).is_some();
     let by = format!("the Docker context `{name}`");
-    let tls = has_certificates.then(|| Tls::in_folder(&certificates, &by, environment)).transpose();
+    let tls = match has_certificates {
+        true => Tls::in_folder(&certificates, &by, environment).map(Some),
+        // Who checks no certificate still encrypts. Here both is done.
+        false => Ok(endpoint.skips_verification.then(Tls::default)),
+    };
     let address = tls.and_then(|tls| Address::parse(&endpoint.host, BuilderKind::Docker, tls));
     address.map(Some).map_err(|cause| ContextError::Address { name, cause: Box::new(cause) })
 }
@@ -217,6 +223,16 @@ mod tests {
         // A socket of this machine needs none.
         let local = [("DOCKER_HOST", "unix:///run/d.sock"), ("DOCKER_TLS_VERIFY", "1")];
         assert_eq!(found(&local).as_deref(), Ok("unix:///run/d.sock"));
+    }
+
+    #[test]
+    fn a_context_that_checks_no_certificate_is_encrypted_all_the_same() {
+        let config = ("/h/.docker/config.json", r#"{"currentContext":"far"}"#);
+        let meta = (META, r#"{"Endpoints":{"docker":{"Host":"tcp://far","SkipTLSVerify":true}}}"#);
+        // The port is that of an engine with TLS.
+        assert_eq!(found(&[config, meta]).as_deref(), Ok("tcp://far:2376"));
+        let meta = (META, r#"{"Endpoints":{"docker":{"Host":"tcp://far","SkipTLSVerify":false}}}"#);
+        assert_eq!(found(&[config, meta]).as_deref(), Ok("tcp://far:2375"));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tonic::{Status, Streaming};
 
 use super::sent::Sent;
-use super::{FileSync, InlineFile, Source, Transferred};
+use super::{FileSync, InlineFile, Source, Transferred, UNSENT};
 use crate::buildkit::walk::{Content, Entry, Selection, Stamp, Step, Walk, WalkError, of_content, stamped};
 
 /// Bytes of a file in one packet. The reference sender has an eighth of it, and an engine takes any size; with fewer
@@ -114,7 +114,7 @@ impl Transfer {
     /// Runs the transfer to its end, which the receiver sees in any case.
     pub(super) async fn run(self: Arc<Self>, incoming: Streaming<Packet>) {
         if let Err(Stop::Failed(why)) = self.serve(incoming).await {
-            let text = format!("local directory `{}`: {why}", self.dir);
+            let text = format!("{UNSENT}{}`: {why}", self.dir);
             let packet = packet(PacketType::PacketErr, 0, text.clone().into_bytes());
             // A receiver that is gone needs no telling.
             let _ = self.out.send(Ok(packet)).await;

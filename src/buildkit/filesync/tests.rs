@@ -338,7 +338,10 @@ async fn a_bad_request_is_an_error() {
     let (mut client, _) = client(LocalDirs::new().with_directory("context", root.path())).await;
     let receiver = Receiver::new("context").with("exclude-patterns", &["a", "[b"]);
     let status = receiver.receive(&mut client).await.expect_err("the pattern is bad");
-    assert_eq!(status.message(), "local directory `context`: invalid pattern `[b`: `[` is not closed");
+    assert_eq!(
+        status.message(),
+        "local directory `context`: `.dockerignore` has an invalid pattern `[b`: `[` is not closed"
+    );
 
     for (id, kind, text) in [
         (99, PacketType::PacketReq, "invalid file id 99"),

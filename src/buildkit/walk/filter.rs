@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::WalkError;
 use super::follow::{Followed, follow};
-use crate::buildkit::patterns::{Matched, Matcher, Pattern};
+use crate::buildkit::patterns::{BadPattern, Matched, Matcher, Pattern};
 
 /// What the engine asked for of a directory.
 #[derive(Debug, Default, Clone)]
@@ -54,7 +54,7 @@ impl Filter {
         }
         Ok(Self {
             include: Rules::new(&include, Opens::Match)?,
-            exclude: Rules::new(&selection.exclude, Opens::Exception)?,
+            exclude: Rules::new(&selection.exclude, Opens::Exception).map_err(WalkError::Ignore)?,
         })
     }
 
@@ -101,7 +101,7 @@ struct Rules {
 }
 
 impl Rules {
-    fn new(patterns: &[String], opens: Opens) -> Result<Option<Self>, WalkError> {
+    fn new(patterns: &[String], opens: Opens) -> Result<Option<Self>, BadPattern> {
         if patterns.is_empty() {
             return Ok(None);
         }

@@ -252,7 +252,7 @@ fn names_that_are_not_text_are_an_error_unless_excluded() {
 fn errors_say_where() {
     let root = tree(&["a"]);
     for (selection, text) in [
-        (exclude(&["[a"]), "invalid pattern `[a`: `[` is not closed"),
+        (exclude(&["[a"]), "`.dockerignore` has an invalid pattern `[a`: `[` is not closed"),
         (include(&["!"]), "invalid pattern `!`: nothing follows the `!`"),
         (follow(&["[a-"]), "invalid pattern `[a-`: `[` is not closed"),
     ] {

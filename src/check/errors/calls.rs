@@ -2,10 +2,11 @@
 
 use super::{MAX_NAMES, a, quoted, suggest};
 use crate::check::calls::{CACHE_METHODS, CacheSignature};
-use crate::check::functions::Function;
+use crate::check::functions::{Callee, Function};
 use crate::check::types::Type;
 use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::environment::GitFact;
+use crate::language::Language;
 use crate::source::Span;
 use crate::syntax::ast::Name;
 
@@ -26,8 +27,9 @@ fn arguments(count: usize) -> String {
     }
 }
 
-pub(in crate::check) fn unknown_function(name: &str, span: Span) -> Diagnostic {
-    let known: Vec<_> = Function::ALL.iter().map(|(name, _)| *name).collect();
+pub(in crate::check) fn unknown_function(name: &str, span: Span, language: &Language) -> Diagnostic {
+    let known = Function::ALL.iter().map(|(name, _)| *name).chain(language.function_names());
+    let known: Vec<_> = known.collect();
     let diagnostic =
         Diagnostic::new(Code::UnknownName, format!("no function named `{name}`"), span, "unknown function");
     let diagnostic = diagnostic.with_edit_if(span, only_similar(name, known.iter().copied()));
@@ -65,7 +67,7 @@ pub(in crate::check) fn unknown_cache(field: &Name) -> Diagnostic {
 }
 
 pub(in crate::check) fn argument_count(
-    function: Function,
+    function: &Callee,
     count: usize,
     first: Option<&str>,
     span: Span,

@@ -23,7 +23,7 @@ fn words(subject: Subject<'_>) -> String {
         }
         Subject::Operand(operator) => format!("the right side of `{}`", operator),
         Subject::Negated => "the operand of `!`".to_owned(),
-        Subject::Argument(function) => format!("an argument of `{}`", function.name()),
+        Subject::Argument(function) => format!("an argument of `{function}`"),
         Subject::Repository => "the left side of `:`".to_owned(),
         Subject::Tag(_) => "a tag".to_owned(),
         Subject::CacheArgument("tag") => "the place of a cache".to_owned(),

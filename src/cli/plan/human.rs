@@ -13,7 +13,7 @@ use crate::plan::{
 type Places = Vec<(String, String)>;
 
 /// The whole plan; `name` is the file's.
-pub(super) fn plan(plan: &Plan, name: &str, layout: Layout) -> String {
+pub(crate) fn plan(plan: &Plan, name: &str, layout: Layout) -> String {
     let mut writer = Writer { plan, page: Page::new(layout) };
     writer.page.line(0, 2, &[(Paint::Bold, "plan of "), (Paint::Name, name)]);
     writer.inputs();

@@ -1,11 +1,14 @@
 //! Progress as plain lines, for logs.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 
-use super::{RunObserver, print_output};
-use crate::cli::say::say_line;
+use super::{RunObserver, prefix, print_output};
+use crate::cache::proof::CacheProof;
+use crate::cli::ci::Ci;
+use crate::cli::say::{say_command, say_line};
 use crate::cli::table::seconds;
 use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
 
@@ -13,12 +16,44 @@ use crate::host::{BuildProgress, BuildStep, Drift, Event, Observer, StepState};
 const PULL: Duration = Duration::from_millis(500);
 
 /// A line on standard error for each thing that happened, with the image or wave it belongs to.
-pub(super) struct Plain;
+pub(super) struct Plain {
+    ci: Option<Ci>,
+    /// The title of the group that the lines are in.
+    group: Mutex<Option<String>>,
+}
+
+impl Plain {
+    /// With groups, if the lines go to the log of a CI service.
+    pub(super) fn new(ci: Option<Ci>) -> Self {
+        Self { ci, group: Mutex::new(None) }
+    }
+
+    fn begin_group(&self, ci: Ci, wave: &str) {
+        let title = format!("wave {wave}");
+        say_command(&ci.group(&title));
+        *self.group() = Some(title);
+    }
+
+    fn end_group(&self) {
+        if let Some((ci, title)) = self.ci.zip(self.group().take()) {
+            say_command(&ci.end_group(&title));
+        }
+    }
+
+    fn group(&self) -> MutexGuard<'_, Option<String>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Observer for Plain {
     fn observe(&self, event: &Event) {
-        if let Event::CommandOutput { stream, line, .. } = event {
-            return print_output(*stream, line);
+        if let Event::CommandOutput { place, stream, line } = event {
+            return print_output(place, *stream, line);
+        }
+        match (event, self.ci) {
+            (Event::WaveStarted { wave }, Some(ci)) => return self.begin_group(ci, wave),
+            (Event::WaveFinished { .. }, Some(_)) => return self.end_group(),
+            _ => {}
         }
         if let Some(line) = line(event) {
             say_line(format_args!("{line}"));
@@ -26,13 +61,52 @@ impl Observer for Plain {
     }
 }
 
-impl RunObserver for Plain {}
+impl RunObserver for Plain {
+    fn finish(&self) {
+        self.end_group();
+    }
+}
 
 /// The words for an event, `None` for those that a log does not need.
 pub(super) fn line(event: &Event) -> Option<String> {
     let line = match event {
         Event::WaveStarted { wave } => format!("wave {wave}"),
         Event::WaveSkipped { wave, reason } => format!("wave {wave}: skipped, {reason}"),
+        Event::StateNotKept { cause } => {
+            format!(
+                "warning: the state of the run cannot be kept ({cause}): nothing can go on where this run ends"
+            )
+        }
+        Event::Resumed { steps, images } => resumed(*steps, images),
+        Event::StageStarted { stage, .. } => format!("  stage {stage}"),
+        Event::StageSkipped { stage, reason, .. } => format!("  stage {stage}: skipped, {reason}"),
+        Event::StageFinished { stage, succeeded, elapsed, .. } => {
+            format!("  stage {stage}: {} {}", ended_in(*succeeded), seconds(*elapsed))
+        }
+        Event::RepositoryCreated { repository } => format!("  created repository {repository}"),
+        Event::RepositoryDiffers { repository, drift } => differs(repository, drift),
+        Event::Approved { place, question } => format!("  {place}: {question} Yes"),
+        Event::CommandStarted { place, command } => format!("  {}$ {command}", prefix(place)),
+        Event::CommandRetried { place, command, cause, attempt, attempts } => {
+            format!("  {}$ {command}: {cause}; again, attempt {attempt} of {attempts}", prefix(place))
+        }
+        Event::CommandFinished { place, command, succeeded, elapsed } => {
+            format!("  {}$ {command}: {} {}", prefix(place), ended_in(*succeeded), seconds(*elapsed))
+        }
+        // The question is asked where it is answered.
+        Event::ApprovalAwaited { .. }
+        | Event::WaveFinished { .. }
+        | Event::StepStarted { .. }
+        | Event::StepFinished { .. }
+        | Event::CommandOutput { .. } => return None,
+        of_image => return image_line(of_image),
+    };
+    Some(line)
+}
+
+/// The words for what happens to an image.
+fn image_line(event: &Event) -> Option<String> {
+    let line = match event {
         Event::BuildStarted { image } => format!("  {image}: building"),
         Event::Build { image, progress: BuildProgress::Step(step) } => format!("  {image}: {}", ended(step)?),
         Event::Build { image, progress: BuildProgress::Output { line, .. } } => {
@@ -60,8 +134,6 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::PushRetried { image, reference, cause, attempt, attempts } => {
             format!("  {image}: pushing {reference}: {cause}; again, attempt {attempt} of {attempts}")
         }
-        Event::RepositoryCreated { repository } => format!("  created repository {repository}"),
-        Event::RepositoryDiffers { repository, drift } => differs(repository, drift),
         Event::TagExists { image, reference, digest } => format!(
             "  {image}: warning: {reference} exists and cannot be moved: this run can only end well if the build gives \
              the same image again, {digest}"
@@ -79,28 +151,48 @@ pub(super) fn line(event: &Event) -> Option<String> {
         Event::CopyFailed { image, repository, elapsed } => {
             format!("  {image}: copying to {repository} failed after {}", seconds(*elapsed))
         }
+        Event::CacheProven { image, proof } => proven(image, proof),
         Event::Promoted { image, reference, .. } => format!("  {image}: promoted to {reference}"),
-        Event::CommandStarted { command, .. } => format!("  $ {command}"),
-        Event::CommandFinished { command, succeeded, elapsed, .. } => {
-            let how = if *succeeded { "done in" } else { "failed after" };
-            format!("  $ {command}: {how} {}", seconds(*elapsed))
-        }
-        Event::Push { .. } | Event::Copy { .. } | Event::CommandOutput { .. } => return None,
+        _ => return None,
     };
     Some(line)
 }
 
+fn resumed(steps: usize, images: &[String]) -> String {
+    let steps = if steps == 1 { "1 step was".to_owned() } else { format!("{steps} steps were") };
+    let images = if images.is_empty() { String::new() } else { format!("; pushed: {}", images.join(", ")) };
+    format!("going on with the last run: {steps} done already{images}")
+}
+
+/// What the next machine finds, and why it does not find the rest.
+fn proven(image: &str, proof: &CacheProof) -> String {
+    let (found, all) = (proof.found(), proof.steps.len());
+    let first = format!("  {image}: the next machine finds {found} of {all} steps in {}", proof.reference);
+    let missing = proof.steps.iter().filter_map(|step| {
+        let (name, why) = (step_name(&step.name), step.missing.as_ref()?);
+        Some(format!("  {image}: warning: it will execute {name}: {why}"))
+    });
+    [first].into_iter().chain(missing).collect::<Vec<_>>().join("\n")
+}
+
+fn ended_in(succeeded: bool) -> &'static str {
+    if succeeded { "done in" } else { "failed after" }
+}
+
 /// A setting that is not as the file says, as a difference.
 fn differs(repository: &str, drift: &Drift) -> String {
-    let Drift { setting, found, wanted, mended, .. } = drift;
+    let Drift { setting, found, wanted, mended, is_final, .. } = drift;
     if *mended {
-        format!("  repository {repository}: `{setting}` was {found}, is now {wanted}")
-    } else {
-        format!(
-            "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; \
-             `manage = true` lets cachelang change it"
-        )
+        return format!("  repository {repository}: `{setting}` was {found}, is now {wanted}");
     }
+    let remedy = if *is_final {
+        "it is decided when a repository is created, and cannot be changed"
+    } else {
+        "`manage = true` lets cachelang change it"
+    };
+    format!(
+        "  repository {repository}: warning: `{setting}` is {found} in the registry and {wanted} in the file; {remedy}"
+    )
 }
 
 /// An instruction that has ended; a base image only if getting it took long enough to be a pull.
@@ -119,7 +211,7 @@ fn ended(step: &BuildStep) -> Option<String> {
 }
 
 /// The name of a step without the digest that BuildKit adds to the name of a base image.
-pub(super) fn step_name(name: &str) -> String {
+pub(in crate::cli) fn step_name(name: &str) -> String {
     match name.split_once("@sha256:") {
         Some((before, after)) => {
             format!("{before}{}", after.trim_start_matches(|character: char| character.is_ascii_hexdigit()))

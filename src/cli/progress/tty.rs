@@ -8,7 +8,7 @@ use console::style;
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{RunObserver, plain, print_output};
-use crate::host::{BuildProgress, BuildStep, Event, Observer, OutputStream, StepState};
+use crate::host::{BuildProgress, BuildStep, Event, Observer, OutputStream, Place, StepState};
 
 /// How often spinners turn and elapsed times are drawn.
 const TICK: Duration = Duration::from_millis(100);
@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Live lines on standard error.
 pub(super) struct Tty {
     bars: MultiProgress,
-    /// By what runs: an image and a step of it, an image and a reference, a command.
+    /// By what runs: an image and a step of it, an image and a reference, a place and a command.
     running: Mutex<HashMap<(String, String), ProgressBar>>,
 }
 
@@ -63,12 +63,12 @@ impl Tty {
     }
 
     /// Shows a line of a command above the live lines.
-    fn output(&self, stream: OutputStream, line: &str) {
+    fn output(&self, place: &Place, stream: OutputStream, line: &str) {
         // `suspend` panics if it cannot draw, as on a terminal that was closed.
         if self.bars.clear().is_ok() {
-            self.bars.suspend(|| print_output(stream, line));
+            self.bars.suspend(|| print_output(place, stream, line));
         } else {
-            print_output(stream, line);
+            print_output(place, stream, line);
         }
     }
 
@@ -105,7 +105,7 @@ impl Tty {
 impl Observer for Tty {
     fn observe(&self, event: &Event) {
         match event {
-            Event::CommandOutput { stream, line, .. } => self.output(*stream, line),
+            Event::CommandOutput { place, stream, line } => self.output(place, *stream, line),
             Event::Build { image, progress } => self.build(image, progress),
             Event::PushStarted { image, reference } => {
                 self.start(image, reference, &format!("pushing {reference}"))
@@ -127,8 +127,8 @@ impl Observer for Tty {
             Event::CopyFinished { image, repository, .. } | Event::CopyFailed { image, repository, .. } => {
                 self.stop(image, repository);
             }
-            Event::CommandStarted { wave, command } => self.start(wave, command, command),
-            Event::CommandFinished { wave, command, .. } => self.stop(wave, command),
+            Event::CommandStarted { place, command } => self.start(&place.to_string(), command, command),
+            Event::CommandFinished { place, command, .. } => self.stop(&place.to_string(), command),
             _ => {}
         }
         if let Some(line) = lasting(event) {
@@ -159,7 +159,8 @@ fn lasting(event: &Event) -> Option<String> {
         Event::BuildStarted { .. }
         | Event::PushStarted { .. }
         | Event::CopyStarted { .. }
-        | Event::CommandStarted { .. } => None,
+        | Event::CommandStarted { .. }
+        | Event::StageStarted { .. } => None,
         _ => plain::line(event),
     }
 }

@@ -79,10 +79,20 @@ pub(in crate::plan) fn unknown_key(
 /// A text that does not have the form that it must have; `key` is empty outside of maps.
 pub(in crate::plan) fn bad_setting(what: &str, key: &str, text: &str, span: Span, help: &str) -> Diagnostic {
     let key: String = key.chars().take(16).collect();
-    let subject =
-        if what == "a limit" { format!("`{key} = {}`", shown(text).trim_matches('`')) } else { shown(text) };
+    let has_key = matches!(what, "a limit" | "a tag of AWS");
+    let subject = if has_key { format!("`{key} = {}`", shown(text).trim_matches('`')) } else { shown(text) };
     Diagnostic::new(Code::NotAChoice, format!("{subject} is not {what}"), span, "not of this form")
         .with_help(help)
+}
+
+/// A setting with more entries than Amazon ECR takes.
+pub(in crate::plan) fn too_many(setting: &str, count: usize, most: usize, span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::NotAChoice,
+        format!("{setting} has {count} entries, Amazon ECR takes {most}"),
+        span,
+        format!("at most {most}"),
+    )
 }
 
 /// The address is not repeated: it holds what nobody else should read.

@@ -15,8 +15,8 @@ use crate::plan::families::key_text;
 use crate::plan::rules::is_platform;
 use crate::plan::trace::{Base, ImageTrace};
 use crate::plan::{
-    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret, Tag,
-    errors,
+    Attest, Build, Cache, CacheMode, CacheSource, CacheTarget, Context, Image, Network, PushTag, Secret,
+    Stages, Tag, errors,
 };
 use crate::source::Span;
 
@@ -73,6 +73,7 @@ impl<'a> Lowering<'a> {
             build,
             tags,
             cache,
+            stages: Stages::default(),
         }
     }
 

@@ -18,9 +18,9 @@ const DAY: u64 = 24 * 60 * 60;
 /// What the text of a setting must be.
 pub(super) struct Rule {
     /// In a sentence: `` `x` is not … ``
-    what: &'static str,
-    is_fine: fn(&str, &str) -> bool,
-    help: &'static str,
+    pub(super) what: &'static str,
+    pub(super) is_fine: fn(&str, &str) -> bool,
+    pub(super) help: &'static str,
 }
 
 /// `docker build --ssh`: <https://docs.docker.com/reference/cli/docker/buildx/build/#ssh>
@@ -71,63 +71,6 @@ pub(super) const ULIMIT: Rule = Rule {
     help: "write `nofile = 1024` or `nofile = \"1024:2048\"`, the soft limit first; `-1` is none",
 };
 
-const MUTABLE_TAG: Rule = Rule {
-    what: "a pattern for tags",
-    is_fine: |_, text| {
-        let fits = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '.' | '-' | '*');
-        (1..=128).contains(&text.len()) && text.chars().all(fits)
-    },
-    help: "write letters, digits, `.`, `_`, `-`, and `*` for any text",
-};
-
-const REGION: Rule = Rule {
-    what: "an AWS region",
-    is_fine: |_, text| {
-        let parts: Vec<_> = text.split('-').collect();
-        let letters = |part: &&str| !part.is_empty() && part.chars().all(|one| one.is_ascii_lowercase());
-        match parts.as_slice() {
-            [words @ .., number] => {
-                words.len() >= 2 && words.iter().all(letters) && number.parse::<u8>().is_ok()
-            }
-            [] => false,
-        }
-    },
-    help: "write it as AWS does: `\"eu-west-1\"`",
-};
-
-const ROLE: Rule = Rule {
-    what: "the ARN of a role",
-    is_fine: |_, text| {
-        let parts: Vec<_> = text.splitn(6, ':').collect();
-        matches!(parts.as_slice(), ["arn", _, "iam", "", account, role]
-            if account.len() == 12 && role.starts_with("role/"))
-    },
-    help: "write `\"arn:aws:iam::123456789012:role/NAME\"`",
-};
-
-const API: Rule = Rule {
-    what: "the address of an API",
-    is_fine: |_, text| {
-        let rest = text.strip_prefix("https://").or(text.strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
-    },
-    help: "write `\"https://…\"`",
-};
-
-/// An id, an alias or an ARN: <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_EncryptionConfiguration.html>
-const KMS_KEY: Rule = Rule {
-    what: "a KMS key",
-    is_fine: |_, text| {
-        let id =
-            |text: &str| text.chars().all(|one| one.is_ascii_hexdigit() || one == '-') && text.len() >= 32;
-        let key = text.strip_prefix("mrk-").unwrap_or(text);
-        id(key)
-            || text.strip_prefix("alias/").is_some_and(|name| !name.is_empty())
-            || text.starts_with("arn:") && text.contains(":kms:")
-    },
-    help: "write the key's id, its `alias/…` or its ARN",
-};
-
 const ENDPOINT: Rule = Rule {
     what: "the address of a builder",
     is_fine: |_, text| {
@@ -162,26 +105,10 @@ impl Lowering<'_> {
         texts
     }
 
-    fn checked(&self, expr: Option<&Expr>, rule: &Rule) -> Option<String> {
+    pub(super) fn checked(&self, expr: Option<&Expr>, rule: &Rule) -> Option<String> {
         let text = self.optional_string(expr)?;
         self.check(rule, "", &text, expr?.span);
         Some(text)
-    }
-
-    pub(super) fn region(&self, expr: Option<&Expr>) -> Option<String> {
-        self.checked(expr, &REGION)
-    }
-
-    pub(super) fn role(&self, expr: Option<&Expr>) -> Option<String> {
-        self.checked(expr, &ROLE)
-    }
-
-    pub(super) fn api(&self, expr: Option<&Expr>) -> Option<String> {
-        self.checked(expr, &API)
-    }
-
-    pub(super) fn kms_key(&self, expr: Option<&Expr>) -> Option<String> {
-        self.checked(expr, &KMS_KEY)
     }
 
     pub(super) fn endpoint(&self, expr: Option<&Expr>) -> Option<String> {
@@ -195,10 +122,6 @@ impl Lowering<'_> {
         }
         self.check(&ENDPOINT, "", &text, expr.span);
         Some(text)
-    }
-
-    pub(super) fn mutable_tags(&self, expr: Option<&Expr>) -> Vec<String> {
-        self.checked_list(expr, &MUTABLE_TAG)
     }
 
     pub(super) fn shm_size(&self, expr: Option<&Expr>) -> Option<u64> {

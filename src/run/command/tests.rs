@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use indexmap::IndexMap;
+
 use super::request;
 use crate::environment::{Environment, PathKind};
 use crate::host::CommandRequest;
 use crate::plan::{self, Inputs, Step};
-use crate::run::Report;
+use crate::run::ledger::Ledger;
 use crate::source::SourceMap;
 
 struct Nothing;
@@ -41,7 +43,7 @@ fn request_of(step: &str, value: &str) -> Result<CommandRequest, Vec<&'static st
     let inputs = Inputs { params: &params, environment: &Nothing };
     let (plan, _) = plan::plan(&mut sources, &program, &inputs).expect("the file can be planned");
     let Some(Step::Command(command)) = plan.waves[0].steps().next() else { panic!("a command") };
-    Ok(request(command, &Report::new(&plan)))
+    Ok(request(command, IndexMap::new(), &Ledger::new(&plan)))
 }
 
 /// A step with a script, as it is written in a file.
@@ -214,7 +216,7 @@ fn scripts_behind_names_and_choices_have_holes_too() {
         "sh (if known == \"y\" then \"echo '${v}'\" else \"true\")",
         "sh (env(\"NONE\") ?? \"echo '${v}'\")",
     ] {
-        assert_eq!(request_of(step, value), Err(vec!["E0511"]), "{step}");
+        assert_eq!(request_of(step, value).err(), Some(vec!["E0511"]), "{step}");
     }
     let named = "sh command }\nlet command = \"printf '[%s]' ${v}\"\nwave later {";
     let request = request_of(named, value).expect("it is allowed");

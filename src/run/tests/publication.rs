@@ -41,13 +41,11 @@ async fn promotions_copy_where_the_image_is_not_and_move_tags_last() {
             engine
             prepare main app
             prepare other prod
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             push r.io/app:api-c1
             push r.io/app:cron-c1
-            push r.io/app:cache-api
             push r.io/app:api-latest
-            push r.io/app:cache-cron
             push r.io/app:cron-latest
             copy app@sha256:api prod
             tag prod:v-c1 sha256:api
@@ -68,13 +66,11 @@ async fn a_failed_copy_moves_no_tag() {
         engine
         prepare main app
         prepare other prod
-        build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-        build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+        build r.io/app:api-c1 r.io/app:api-latest
+        build r.io/app:cron-c1 r.io/app:cron-latest
         push r.io/app:api-c1
         push r.io/app:cron-c1
-        push r.io/app:cache-api
         push r.io/app:api-latest
-        push r.io/app:cache-cron
         push r.io/app:cron-latest
         copy app@sha256:api prod
         failed: image `api` was not promoted to `o.io/prod`: copying failed (no)"#]],
@@ -92,13 +88,11 @@ async fn a_promotion_that_fails_to_tag_moves_no_tag() {
         engine
         prepare main app
         prepare other prod
-        build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-        build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+        build r.io/app:api-c1 r.io/app:api-latest
+        build r.io/app:cron-c1 r.io/app:cron-latest
         push r.io/app:api-c1
         push r.io/app:cron-c1
-        push r.io/app:cache-api
         push r.io/app:api-latest
-        push r.io/app:cache-cron
         push r.io/app:cron-latest
         copy app@sha256:api prod
         tag prod:v-c1 sha256:api
@@ -113,8 +107,8 @@ async fn a_fixed_tag_of_another_image_lets_nothing_of_the_step_be_pushed() {
         engine
         prepare main app
         prepare other prod
-        build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-        build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+        build r.io/app:api-c1 r.io/app:api-latest
+        build r.io/app:cron-c1 r.io/app:cron-latest
         failed: image `cron` cannot be tagged `r.io/app:cron-c1`: that is another image, sha256:someone-else, and its repository is immutable"#]]).await;
 }
 
@@ -127,12 +121,10 @@ async fn a_fixed_tag_of_the_same_image_is_not_pushed_again() {
             engine
             prepare main app
             prepare other prod
-            build r.io/app:api-c1 r.io/app:cache-api r.io/app:api-latest
-            build r.io/app:cron-c1 r.io/app:cache-cron r.io/app:cron-latest
+            build r.io/app:api-c1 r.io/app:api-latest
+            build r.io/app:cron-c1 r.io/app:cron-latest
             push r.io/app:cron-c1
-            push r.io/app:cache-api
             push r.io/app:api-latest
-            push r.io/app:cache-cron
             push r.io/app:cron-latest
             copy app@sha256:api prod
             tag prod:v-c1 sha256:api

@@ -61,6 +61,13 @@ impl Engine {
         names.filter_map(|names| names.as_array()).flatten().map(ToString::to_string).collect()
     }
 
+    /// Pulls an image and gives it another name.
+    pub fn pull_as(&self, image: &str, name: &str) {
+        self.ask("POST", &format!("/images/create?fromImage={image}"));
+        let (repository, tag) = name.rsplit_once(':').expect("a name has a tag");
+        self.ask("POST", &format!("/images/{image}/tag?repo={repository}&tag={tag}"));
+    }
+
     /// Free space where it keeps its data.
     pub fn free_bytes(&self) -> u64 {
         let info = self.ask("GET", "/info").json();

@@ -11,6 +11,8 @@ pub struct Response {
     pub status: u16,
     headers: String,
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Response {
@@ -53,13 +55,16 @@ fn exchange(
     stream.write_all(request.as_bytes()).expect("the request can be sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the answer can be read");
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").expect("the answer has a head and a body");
-    let (first, headers) = head.split_once("\r\n").unwrap_or((head, ""));
+    let end =
+        answer.windows(4).position(|found| found == b"\r\n\r\n").expect("the answer has a head and a body");
+    let bytes = answer.split_off(end + 4);
+    let head = String::from_utf8_lossy(&answer);
+    let (first, headers) = head.trim_end().split_once("\r\n").unwrap_or((head.trim_end(), ""));
     let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
     Response {
         status: status.unwrap_or_else(|| panic!("no status: {first}")),
         headers: headers.to_owned(),
-        body: body.to_owned(),
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+        bytes,
     }
 }

@@ -13,7 +13,7 @@ const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 
 pub struct Registry {
     pub host: String,
-    authorization: Option<String>,
+    pub(super) authorization: Option<String>,
 }
 
 impl Registry {
@@ -48,12 +48,30 @@ impl Registry {
         self.get(&format!("/v2/{repository}/manifests/{tag}")).json()
     }
 
+    /// The same as the registry has written it.
+    pub fn manifest_text(&self, repository: &str, reference: &str) -> String {
+        self.get(&format!("/v2/{repository}/manifests/{reference}")).body
+    }
+
+    /// The bytes of a blob.
+    pub fn blob(&self, repository: &str, digest: &str) -> Vec<u8> {
+        let answer = self.get(&format!("/v2/{repository}/blobs/{digest}"));
+        assert_eq!(answer.status, 200, "{repository}@{digest}");
+        answer.bytes
+    }
+
     /// The layers of a tag, from the base up: digests and sizes.
     pub fn layers(&self, repository: &str, tag: &str) -> Vec<(String, u64)> {
         let manifest = self.manifest(repository, tag);
         let layers = manifest["layers"].as_array().expect("a manifest has layers");
         let digest = |layer: &serde_json::Value| layer["digest"].as_str().expect("a digest").to_owned();
         layers.iter().map(|layer| (digest(layer), layer["size"].as_u64().expect("a size"))).collect()
+    }
+
+    /// How many bytes its config and its layers have together.
+    pub fn sizes(&self, repository: &str, tag: &str) -> u64 {
+        let config = self.manifest(repository, tag)["config"]["size"].as_u64().expect("a size");
+        config + self.layers(repository, tag).iter().map(|(_, size)| size).sum::<u64>()
     }
 
     /// Its tags in alphabetical order; none if there is no such repository.
