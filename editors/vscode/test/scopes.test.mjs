@@ -114,7 +114,7 @@ test('stages', () => {
     ['pre', 'storage.type.pre'],
     ['run', 'keyword.control.step.run'],
     ['stage', 'storage.type.stage'],
-    ['b', 'entity.name.section.stage'],
+    ['b', 'entity.name.type.stage'],
     ['for', 'keyword.control.loop'],
     ['after', 'keyword.other.after'],
     ['d', NAME],
