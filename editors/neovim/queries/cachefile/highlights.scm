@@ -21,7 +21,7 @@
 (attribute name: (identifier) @variable.member)
 ((attribute name: (identifier) @property)
   ; words: attributes
-  (#any-of? @property "account" "annotations" "args" "attest" "builder" "ca" "cert" "context" "contexts" "create" "description" "dir" "dockerfile" "dockerfile_inline" "endpoint" "env" "extra_hosts" "from" "host" "immutable" "insecure" "keep_last" "key" "kind" "kms_key" "labels" "load" "manage" "matches" "mutable_tags" "name" "network" "no_cache" "no_cache_stages" "oneof" "password" "platforms" "profile" "public" "pull" "region" "registry" "retries" "role" "scan_on_push" "secrets" "shm_size" "ssh" "tags" "target" "timeout" "to" "ulimits" "untagged_after" "username" "when"))
+  (#any-of? @property "account" "annotations" "args" "attest" "builder" "ca" "cert" "context" "contexts" "create" "description" "dir" "dockerfile" "dockerfile_inline" "endpoint" "env" "external_id" "extra_hosts" "from" "host" "immutable" "insecure" "keep_last" "key" "kind" "kms_key" "labels" "load" "manage" "matches" "mutable_tags" "name" "network" "no_cache" "no_cache_stages" "oneof" "password" "platforms" "profile" "public" "pull" "region" "registry" "resource_tags" "retries" "role" "scan_on_push" "secrets" "session_name" "shm_size" "ssh" "tags" "target" "timeout" "to" "ulimits" "untagged_after" "username" "when"))
 (section name: (identifier) @variable.member)
 ((section name: (identifier) @property)
   ; words: blocks

@@ -1,6 +1,6 @@
-// Writes a file as a page of HTML with the colours of VS Code's "Dark+": node test/page.mjs FILE [FIRST-LINE LAST-LINE]
+// Writes a file as a page of HTML with the colours of VS Code's "Dark+": node page.mjs FILE [FIRST-LINE LAST-LINE]
 import { readFileSync } from 'node:fs';
-import { START, linesOf, load } from './tokens.mjs';
+import { START, linesOf, load } from './test/tokens.mjs';
 
 const rule = (scope, foreground, fontStyle) => ({ scope, settings: { foreground, fontStyle } });
 const theme = {
