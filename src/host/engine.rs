@@ -84,8 +84,9 @@ pub enum Feature {
     /// A registry cache in the form of an image: older engines write another form, which Amazon ECR refuses, and read
     /// this one as an empty cache.
     CacheAsImage,
-    /// Caches of several images that have keys in common. From BuildKit 0.25 on at the latest, which of them a key is
-    /// found in is chance (buildkit, solver/combinedcache.go and cache/remotecache/v1/chains.go).
+    /// Caches of several images that have keys in common. In which of them a key is found is chance with BuildKit 0.25,
+    /// and not with 0.13; versions between them are taken for newer ones, which is right for both (buildkit,
+    /// solver/combinedcache.go and cache/remotecache/v1/chains.go).
     SeveralCacheImages,
 }
 

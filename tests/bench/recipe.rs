@@ -182,11 +182,7 @@ struct Row {
 impl Row {
     fn of(deploys: &[Deploy]) -> Self {
         let later = &deploys[1..];
-        let sorted = |value: fn(&Deploy) -> u64| {
-            let mut values: Vec<_> = later.iter().map(value).collect();
-            values.sort_unstable();
-            values
-        };
+        let mean = |value: fn(&Deploy) -> u64| later.iter().map(value).sum::<u64>() / later.len() as u64;
         let mut seconds: Vec<_> = later.iter().map(|deploy| deploy.elapsed.as_secs_f64()).collect();
         seconds.sort_by(f64::total_cmp);
         Self {
@@ -194,13 +190,14 @@ impl Row {
             deploys: later.len(),
             first: deploys[0].elapsed.as_secs_f64(),
             seconds,
-            pulled: sorted(|deploy| deploy.pulled)[later.len() / 2],
-            pushed: sorted(|deploy| deploy.pushed)[later.len() / 2],
+            pulled: mean(|deploy| deploy.pulled),
+            pushed: mean(|deploy| deploy.pushed),
         }
     }
 
     fn median(&self) -> f64 {
-        self.seconds[self.seconds.len() / 2]
+        let (lower, upper) = ((self.deploys - 1) / 2, self.deploys / 2);
+        (self.seconds[lower] + self.seconds[upper]) / 2.0
     }
 
     /// A line in Markdown; with the row of the recipe, how many times faster this one is.
