@@ -9,6 +9,7 @@ pub mod proof;
 pub mod records;
 mod services;
 pub mod tag;
+mod whole;
 
 use crate::host::{BuildError, CacheMethod, Engine, Feature};
 use crate::plan::{Bucket, Cache, CacheMode, CacheSource, CacheTarget, Image, Plan, PushTag, Tag};

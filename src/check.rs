@@ -23,6 +23,8 @@ pub(crate) mod scripts;
 pub(crate) mod stage_order;
 mod templates;
 pub(crate) mod types;
+#[cfg(test)]
+mod vocabulary;
 mod waves;
 
 use std::collections::{HashMap, HashSet};

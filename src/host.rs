@@ -247,6 +247,11 @@ pub enum Event {
         wave: String,
         reason: String,
     },
+    WaveFinished {
+        wave: String,
+        succeeded: bool,
+        elapsed: Duration,
+    },
     /// The state of the run cannot be written: it goes on, but another run cannot go on where it ends.
     StateNotKept {
         cause: String,
@@ -255,11 +260,6 @@ pub enum Event {
     Resumed {
         steps: usize,
         images: Vec<String>,
-    },
-    WaveFinished {
-        wave: String,
-        succeeded: bool,
-        elapsed: Duration,
     },
     StageStarted {
         wave: String,

@@ -17,6 +17,8 @@ mod scan;
 mod yaml;
 
 pub use format::format;
+#[cfg(test)]
+pub(crate) use lower::{DURATIONS, SIZES};
 
 use crate::diag::Diagnostic;
 use crate::source::{FileId, SourceMap};

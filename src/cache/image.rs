@@ -62,6 +62,9 @@ pub struct Note {
     /// The stage of the Dockerfile; `None`: the image itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
+    /// It is all images of the tag as one ([`super::whole`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// The two documents of a cache image.
@@ -188,7 +191,41 @@ impl CacheImage {
     /// The same image with other records, as it is written under a cache tag. What runs a container is left out.
     pub fn assemble(&self, records: &Records, note: &Note) -> Assembled {
         let mut config = serde_json::Map::new();
-        for key in ["architecture", "os", "os.version", "variant", "created", "rootfs", "history"] {
+        for key in ["rootfs", "history"] {
+            if let Some(value) = self.config.get(key) {
+                config.insert(key.to_owned(), value.clone());
+            }
+        }
+        self.document(config, &self.layers.iter().collect::<Vec<_>>(), records, note)
+    }
+
+    /// An image for the same platform with these layers, each of an image at its position there.
+    pub(super) fn assemble_with_layers(&self, layers: &[(&Self, usize)], records: &Records) -> Assembled {
+        let diff_ids: Vec<_> =
+            layers.iter().filter_map(|(image, layer)| image.diff_ids.get(*layer)).collect();
+        let history: Vec<_> =
+            layers.iter().filter_map(|(image, layer)| image.history().nth(*layer)).collect();
+        let mut config = serde_json::Map::new();
+        config.insert("rootfs".to_owned(), json!({"type": "layers", "diff_ids": diff_ids}));
+        config.insert("history".to_owned(), json!(history));
+        let blobs: Vec<_> = layers.iter().filter_map(|(image, layer)| image.layers.get(*layer)).collect();
+        self.document(config, &blobs, records, &Note { stage: None, whole: true })
+    }
+
+    /// What the config says of its layers, from the base up.
+    fn history(&self) -> impl Iterator<Item = &Value> {
+        let all = self.config.get("history").and_then(Value::as_array).into_iter().flatten();
+        all.filter(|entry| entry.get("empty_layer").and_then(Value::as_bool) != Some(true))
+    }
+
+    fn document(
+        &self,
+        mut config: serde_json::Map<String, Value>,
+        layers: &[&LayerBlob],
+        records: &Records,
+        note: &Note,
+    ) -> Assembled {
+        for key in ["architecture", "os", "os.version", "variant", "created"] {
             if let Some(value) = self.config.get(key) {
                 config.insert(key.to_owned(), value.clone());
             }
@@ -206,7 +243,7 @@ impl CacheImage {
             "schemaVersion": 2,
             "mediaType": self.media_type(),
             "config": {"mediaType": config_type, "size": config.bytes.len(), "digest": config.digest},
-            "layers": self.layers,
+            "layers": layers,
         }));
         Assembled { config, manifest }
     }
@@ -304,7 +341,7 @@ pub(super) mod tests {
     #[test]
     fn a_cache_image_has_the_layers_and_nothing_of_the_container() {
         let image = image(&layers(), &[]);
-        let note = Note { stage: Some("build".to_owned()) };
+        let note = Note { stage: Some("build".to_owned()), whole: false };
         let Assembled { config, manifest } = image.assemble(&Records::default(), &note);
         assert!(!String::from_utf8_lossy(&config.bytes).contains("SECRET"));
         let again = CacheImage::parse(&manifest.bytes, &config.bytes).expect("it is an image");

@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn contents(images: Vec<CacheImage>) -> Contents {
-        Contents { digest: String::new(), images, exported: None, bad: Vec::new() }
+        Contents { digest: String::new(), whole: None, images, exported: None, bad: Vec::new() }
     }
 
     fn missing(contents: Option<&Contents>, absent: &[&str]) -> Vec<Option<Missing>> {

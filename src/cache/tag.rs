@@ -8,7 +8,8 @@ use super::exported::{self, Exported};
 use super::image::{BadImage, CacheImage, MAX_DOCUMENT, Note, document};
 use super::keep::keep;
 use super::merge::merge;
-use crate::host::{Document, Location, Registry, RegistryError};
+use super::whole::whole;
+use crate::host::{Document, Engine, Feature, Location, Registry, RegistryError};
 
 /// An index with more entries is none of cachelang's.
 const MAX_ENTRIES: usize = 64;
@@ -27,6 +28,8 @@ pub struct CacheTag<'a> {
 pub struct Contents {
     /// `sha256:…` of what the tag names.
     pub digest: String,
+    /// `sha256:…` of the image that has all of them, if there are several.
+    pub whole: Option<String>,
     /// Images with a record: one that was pushed with an inline cache, or cache images, the newest first.
     pub images: Vec<CacheImage>,
     /// What an engine has exported as registry cache.
@@ -36,6 +39,12 @@ pub struct Contents {
 }
 
 impl Contents {
+    /// What an engine should read: all of it, or the one image that stands for all.
+    pub fn digest_for(&self, engine: &Engine) -> &str {
+        let whole = self.whole.as_deref().filter(|_| !engine.can(Feature::SeveralCacheImages));
+        whole.unwrap_or(&self.digest)
+    }
+
     /// Whether there is anything that a build can use.
     pub fn is_usable(&self) -> bool {
         self.exported.is_some() || !self.images.is_empty()
@@ -70,8 +79,13 @@ impl CacheTag<'_> {
     /// When the registry cannot be asked. That what is there is of no use is no error.
     pub async fn read(&self) -> Result<Option<Contents>, RegistryError> {
         let Some(found) = self.registry.document(&self.at, &self.tag).await? else { return Ok(None) };
-        let mut contents =
-            Contents { digest: found.digest, images: Vec::new(), exported: None, bad: Vec::new() };
+        let mut contents = Contents {
+            digest: found.digest,
+            whole: None,
+            images: Vec::new(),
+            exported: None,
+            bad: Vec::new(),
+        };
         match serde_json::from_slice::<Listed>(&found.bytes) {
             Err(error) => contents.bad.push(BadImage::Malformed(error.to_string())),
             Ok(Listed { manifests: Some(entries), .. }) => self.read_index(&entries, &mut contents).await?,
@@ -171,7 +185,18 @@ impl CacheTag<'_> {
         let old = old.into_iter().filter(|image| !is_new(image)).collect();
         let fresh = assembled.len();
         let images = keep(assembled, old);
-        let top = match images.as_slice() {
+        let mut listed = images.clone();
+        let whole = match whole(&images) {
+            None => None,
+            Some(written) => {
+                self.registry.put_blob(&self.at, &written.config.bytes).await?;
+                let (digest, bytes) = (&written.manifest.digest, &written.manifest.bytes);
+                self.registry.put_document(&self.at, bytes, digest).await?;
+                listed.extend(CacheImage::parse(bytes, &written.config.bytes));
+                Some(digest.clone())
+            }
+        };
+        let top = match listed.as_slice() {
             [only] => Document { digest: only.digest.clone(), bytes: only.manifest().to_vec() },
             images => {
                 // The others are there.
@@ -186,7 +211,7 @@ impl CacheTag<'_> {
         if top.digest != digest {
             self.registry.put_document(&self.at, &top.bytes, &self.tag).await?;
         }
-        Ok(Contents { digest: top.digest, images, exported: None, bad: Vec::new() })
+        Ok(Contents { digest: top.digest, whole, images, exported: None, bad: Vec::new() })
     }
 }
 
@@ -201,6 +226,9 @@ enum Read {
 impl Read {
     fn add_to(self, contents: &mut Contents) {
         match self {
+            Read::Image(image) if image.note.as_ref().is_some_and(|note| note.whole) => {
+                contents.whole = Some(image.digest);
+            }
             Read::Image(image) => contents.images.push(*image),
             Read::Bad(bad) => contents.bad.push(bad),
         }

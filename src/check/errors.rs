@@ -19,7 +19,7 @@ use super::exprs::Subject;
 use super::functions::Function;
 use super::names::{Declared, Kind};
 use super::program::{Expr, ExprKind};
-use super::schema::{Attribute, ITEMS};
+use super::schema::{Attribute, ITEMS, PARAM_TYPES};
 use super::types::Type;
 use crate::diag::{Code, Diagnostic, only_similar, similar};
 use crate::source::Span;
@@ -429,7 +429,6 @@ pub(super) fn cyclic_value(first: (&Name, Span), more: &[(&Name, Span)]) -> Diag
 }
 
 pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
-    let known = ["string", "int", "bool", "duration", "list<string>"];
     let diagnostic =
         Diagnostic::new(Code::UnknownName, format!("no param type named `{name}`"), span, "unknown type");
     let (meant, is_same) = match name {
@@ -440,7 +439,7 @@ pub(super) fn unknown_param_type(name: &str, span: Span) -> Diagnostic {
         "float" | "double" | "decimal" => ("string", false),
         "path" | "file" => ("string", false),
         "array" | "list" | "list<str>" | "set" | "list<int>" => ("list<string>", false),
-        _ => return suggest(diagnostic, "type", name, &known),
+        _ => return suggest(diagnostic, "type", name, PARAM_TYPES),
     };
     diagnostic.with_edit_if(span, is_same.then_some(meant)).with_help(format!("write `{meant}`"))
 }

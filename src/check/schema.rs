@@ -144,6 +144,9 @@ pub(crate) const IMAGE: &[Attribute] = &[
     optional("when", bool),
 ];
 
+/// The types that a param can have.
+pub(crate) const PARAM_TYPES: &[&str] = &["string", "int", "bool", "duration", "list<string>"];
+
 /// The rules of a param depend on its type.
 pub(crate) const STRING_PARAM: &[Attribute] =
     &[optional("description", string), optional("oneof", strings), optional("matches", string)];

@@ -84,6 +84,9 @@ pub enum Feature {
     /// A registry cache in the form of an image: older engines write another form, which Amazon ECR refuses, and read
     /// this one as an empty cache.
     CacheAsImage,
+    /// Caches of several images that have keys in common. From BuildKit 0.25 on at the latest, which of them a key is
+    /// found in is chance (buildkit, solver/combinedcache.go and cache/remotecache/v1/chains.go).
+    SeveralCacheImages,
 }
 
 /// A way to keep the cache of a build.
@@ -165,6 +168,10 @@ impl Engine {
             Feature::SeveralCaches | Feature::CacheAsImage => match self.kind {
                 BuilderKind::Docker => self.is_at_least(25, 0),
                 BuilderKind::Buildkit => self.is_at_least(0, 12),
+            },
+            Feature::SeveralCacheImages => match self.kind {
+                BuilderKind::Docker => !self.is_at_least(27, 0),
+                BuilderKind::Buildkit => !self.is_at_least(0, 14),
             },
             Feature::GhaV2 => match self.kind {
                 BuilderKind::Docker => self.is_at_least(28, 0),

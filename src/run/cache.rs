@@ -39,7 +39,9 @@ impl Prepared<'_> {
             Ok(None) => format!("there is no cache at {reference} yet"),
             Ok(Some(contents)) => match unusable(&contents) {
                 None => {
-                    let reference = format!("{reference}@{}", contents.digest);
+                    let engine = self.engine(self.plan.image(id));
+                    let digest = contents.digest_for(engine);
+                    let reference = format!("{reference}@{digest}");
                     return Some(CacheImport::Registry { tag: tag.clone(), reference });
                 }
                 Some(why) => format!("{reference} is not read as a cache: {why}"),
@@ -189,7 +191,10 @@ impl Prepared<'_> {
             image.push_time += pushed.elapsed;
             image.bytes_pushed += pushed.bytes;
         });
-        Ok(PushedStage { digest: pushed.digest, note: Note { stage: Some(stage.label.clone()) } })
+        Ok(PushedStage {
+            digest: pushed.digest,
+            note: Note { stage: Some(stage.label.clone()), ..Note::default() },
+        })
     }
 
     fn cache_tag(&self, tag: &Tag) -> CacheTag<'_> {

@@ -24,6 +24,8 @@ pub(super) const MAX_HEIGHT: usize = 128;
 
 pub(super) use bodies::{Place, PlaceKind};
 pub(super) use numbers::NumberProblem;
+#[cfg(test)]
+pub(crate) use numbers::{DURATIONS, SIZES};
 
 type Node<'a> = Pair<'a, Rule>;
 

@@ -34,7 +34,7 @@ use registry::Registry;
 use tempfile::TempDir;
 
 /// Deploys of each way; the first one finds no cache.
-const DEPLOYS: usize = 7;
+const DEPLOYS: usize = 5;
 
 const CACHEFILE: &str = r#"cachelang 1
 param commit: string = env("COMMIT_ID") ?? "dev"

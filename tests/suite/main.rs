@@ -13,6 +13,7 @@ mod cli;
 mod commands;
 mod dockerfiles;
 mod docs;
+mod editors;
 mod examples;
 mod fixes;
 #[cfg(feature = "cli")]
@@ -30,10 +31,12 @@ mod otel;
 mod outside;
 mod pages;
 mod properties;
+mod queries;
 mod record;
 #[cfg(feature = "cli")]
 mod reports;
 mod schema;
 mod syntax;
 mod tidy;
+mod tree_sitter;
 mod values;

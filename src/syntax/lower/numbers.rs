@@ -26,9 +26,10 @@ pub(in crate::syntax) enum NumberProblem {
 }
 
 /// Milliseconds of the units of durations.
-const DURATIONS: [(&str, u64); 5] =
+pub(crate) const DURATIONS: [(&str, u64); 5] =
     [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
-const SIZES: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+pub(crate) const SIZES: [(&str, u64); 4] =
+    [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
 
 /// What people write for the units, by unit.
 const UNIT_NAMES: [(&str, &[&str]); 9] = [

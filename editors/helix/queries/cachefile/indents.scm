@@ -1,0 +1,3 @@
+[(block) (map) (list) (arguments) (parentheses)] @indent
+
+["}" "]" ")"] @outdent

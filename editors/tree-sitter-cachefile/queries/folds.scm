@@ -1,0 +1,1 @@
+[(block) (map) (list) (arguments) (multiline_string)] @fold

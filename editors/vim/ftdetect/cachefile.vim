@@ -1,0 +1,1 @@
+autocmd BufNewFile,BufRead .cachefile,*.cachefile setfiletype cachefile

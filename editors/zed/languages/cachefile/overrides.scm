@@ -1,0 +1,2 @@
+[(comment) (description)] @comment
+[(string) (multiline_string)] @string
