@@ -36,6 +36,7 @@ mod random;
 mod registries;
 mod remote;
 mod report_page;
+mod resume;
 mod secrets;
 mod ssh;
 mod sshd;

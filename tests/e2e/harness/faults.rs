@@ -106,6 +106,11 @@ impl Faults {
         locked(&self.state).rules.push(Rule { method, path: path.to_owned(), times, fault });
     }
 
+    /// Nothing fails any more.
+    pub fn recover(&self) {
+        locked(&self.state).rules.clear();
+    }
+
     /// How many requests there were with the method and `path` in their path.
     pub fn count(&self, method: &str, path: &str) -> usize {
         let state = locked(&self.state);
