@@ -3,6 +3,8 @@
 //! `editors/words.json` is written from the tables of the language (`src/check/vocabulary.rs`). Here its words go into
 //! the files of the editors, to the places that are marked for them. `UPDATE_EXPECT=1` writes these places.
 
+#![allow(clippy::indexing_slicing, reason = "a test may fail on what is not there")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

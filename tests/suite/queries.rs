@@ -1,5 +1,7 @@
 //! The queries of the tree-sitter grammar: what they find, and that every editor has them under its own names.
 
+#![allow(clippy::indexing_slicing, reason = "a test may fail on what is not there")]
+
 use std::collections::BTreeMap;
 use std::fs;
 

@@ -174,6 +174,7 @@ impl Seen {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a case for each kind of expression")]
     fn value(&mut self, value: &Expr) {
         let what = match &value.kind {
             ExprKind::String(parts) => {

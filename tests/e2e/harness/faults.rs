@@ -137,26 +137,28 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is to go wrong with a request, which is noted.
+fn fault_of(head: &Head, own: SocketAddr, state: &Mutex<State>) -> Option<Fault> {
+    let mut state = locked(state);
+    let range = head.header("range").unwrap_or_default();
+    state.requests.push(format!("{} {} {range}", head.method, head.path));
+    if let Some(answer) = state.tokens.as_mut().and_then(|tokens| tokens.answer(head, own)) {
+        Some(answer)
+    } else {
+        let mut rules = state.rules.iter_mut();
+        let rule =
+            rules.find(|rule| rule.times > 0 && rule.method == head.method && head.path.contains(&rule.path));
+        rule.map(|rule| {
+            rule.times -= 1;
+            rule.fault.clone()
+        })
+    }
+}
+
 /// One request: each answer ends its connection.
 fn serve(mut client: TcpStream, own: SocketAddr, host: &str, state: &Mutex<State>) -> io::Result<()> {
     let head = Head::read(&mut client)?;
-    let fault = {
-        let mut state = locked(state);
-        let range = head.header("range").unwrap_or_default();
-        state.requests.push(format!("{} {} {range}", head.method, head.path));
-        if let Some(answer) = state.tokens.as_mut().and_then(|tokens| tokens.answer(&head, own)) {
-            Some(answer)
-        } else {
-            let mut rules = state.rules.iter_mut();
-            let rule = rules
-                .find(|rule| rule.times > 0 && rule.method == head.method && head.path.contains(&rule.path));
-            rule.map(|rule| {
-                rule.times -= 1;
-                rule.fault.clone()
-            })
-        }
-    };
-    match fault {
+    match fault_of(&head, own, state) {
         None => {
             let moved = locked(state).moved.clone().filter(|(from, _)| head.path.starts_with(from.as_str()));
             let path = moved.map_or_else(|| head.path.clone(), |(_, to)| to);
