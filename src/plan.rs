@@ -248,6 +248,7 @@ impl Repository {
     }
 
     /// A repository that no file declares.
+    #[cfg(feature = "cli")]
     pub(crate) fn named(name: &str, registry: RegistryId) -> Self {
         Self {
             item: name.to_owned(),
