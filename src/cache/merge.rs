@@ -13,8 +13,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::exported::Exported;
 use super::image::CacheImage;
-use super::records::{Record, Records};
+use super::records::{LayerResult, Record, Records};
 
 /// Of more records with one digest no more are looked at. A Dockerfile has seldom two.
 const MAX_CANDIDATES: usize = 256;
@@ -38,6 +39,26 @@ pub fn merge(new: &CacheImage, old: &CacheImage) -> Records {
         if let Some((layers, chains)) = found {
             merged.fill(index, layers, chains);
         }
+    }
+    merged
+}
+
+/// The same from a registry cache, whose layers are known by their blobs: the tag was written by an engine that can export
+/// one, and has now been read by one that cannot. A key is that of one platform, so the cache need not be.
+pub fn merge_exported(new: &CacheImage, old: &Exported) -> Records {
+    let mut merged = new.records.clone();
+    let place = |layer: usize| {
+        let chain = old.chain(layer);
+        let is_below = chain.len() <= new.layers.len()
+            && chain.iter().zip(&new.layers).all(|(old, new)| old.blob == new.digest);
+        chain.len().checked_sub(1).filter(|_| is_below)
+    };
+    for (index, twins) in twins(&new.records, &old.records).into_iter().enumerate() {
+        let results = twins.iter().filter_map(|twin| old.records.get(*twin)).flat_map(|twin| &twin.layers);
+        let layers = results
+            .filter_map(|result| Some(LayerResult { layer: place(result.layer)?, ..result.clone() }))
+            .collect();
+        merged.fill(index, layers, Vec::new());
     }
     merged
 }

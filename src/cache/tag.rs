@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::exported::{self, Exported};
 use super::image::{BadImage, CacheImage, MAX_DOCUMENT, Note, document};
 use super::keep::keep;
-use super::merge::merge;
+use super::merge::{merge, merge_exported};
 use super::whole::whole;
 use crate::host::{Document, Engine, Feature, Location, Registry, RegistryError};
 
@@ -166,12 +166,16 @@ impl CacheTag<'_> {
         new: &[(CacheImage, Note)],
         now: Option<Contents>,
     ) -> Result<Contents, RegistryError> {
-        let (digest, old) = now.map(|now| (now.digest, now.images)).unwrap_or_default();
+        let (digest, old, exported) =
+            now.map(|now| (now.digest, now.images, now.exported)).unwrap_or_default();
         let mut assembled = Vec::new();
         for (image, note) in new {
             let mut image = image.clone();
             for other in &old {
                 image.records = merge(&image, other);
+            }
+            if let Some(exported) = &exported {
+                image.records = merge_exported(&image, exported);
             }
             let written = image.assemble(&image.records, note);
             self.registry.put_blob(&self.at, &written.config.bytes).await?;

@@ -187,3 +187,23 @@ fn platforms_share_nothing() {
     elsewhere.platform = "linux/arm64".to_owned();
     assert!(!merge(&new, &elsewhere).all()[1].has_result());
 }
+
+#[test]
+fn a_registry_cache_fills_what_lies_on_the_same_layers() {
+    let leaf = |digest: &str| Record { digest: digest.to_owned(), ..Record::default() };
+    let run = Record { inputs: vec![vec![Input { selector: String::new(), link: 0 }]], ..leaf("sha256:run") };
+    let new = |layers: &[&str]| {
+        let diff_ids: Vec<_> = layers.iter().map(|layer| (*layer).to_owned()).collect();
+        image(&diff_ids, &[leaf("sha256:base"), run.clone()])
+    };
+    let exported = r#"{
+        "layers": [{"blob": "sha256:2", "parent": 1}, {"blob": "sha256:1", "parent": -1}],
+        "records": [{"digest": "sha256:run", "layers": [{"layer": 0}], "inputs": [[{"link": 1}]]},
+                    {"digest": "sha256:base"}]
+    }"#;
+    let exported = Exported::parse(exported.as_bytes()).expect("an engine writes this");
+    let results = |layers: &[&str]| merge_exported(&new(layers), &exported).all()[1].layers.clone();
+    assert_eq!(results(&["sha256:1", "sha256:2", "sha256:3"]), [LayerResult { layer: 1, created_at: None }]);
+    assert_eq!(results(&["sha256:1", "sha256:3"]), []);
+    assert_eq!(results(&["sha256:1"]), []);
+}
