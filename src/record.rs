@@ -62,6 +62,19 @@ pub enum State {
     Cancelled,
 }
 
+impl State {
+    /// For people.
+    fn word(self) -> &'static str {
+        match self {
+            State::Skipped => "skipped",
+            State::Running => "running",
+            State::Done => "done",
+            State::Failed => "failed",
+            State::Cancelled => "interrupted",
+        }
+    }
+}
+
 /// A time in which something went on; `None` of what was not started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("html/page.css");
 
 /// The whole page.
 pub fn page(record: &RunRecord) -> String {
-    let title = format!("{}: {}", record.name, state_word(record.outcome));
+    let title = format!("{}: {}", record.name, record.outcome.word());
     let mut page = String::new();
     // Nothing can be loaded and no script can run, whatever the names of a pipeline contain.
     let _ = write!(
@@ -46,7 +46,7 @@ fn header(page: &mut String, record: &RunRecord) {
         "<header>\n<h1>{} <span class=\"state {}\">{}</span></h1>\n<dl>\n",
         escape(&record.name),
         state_class(state),
-        state_word(state)
+        state.word()
     );
     let mut fact = |name: &str, value: &str| {
         let _ = writeln!(page, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(value));
@@ -170,16 +170,6 @@ fn escape_signs(text: &str) -> String {
     escaped
 }
 
-fn state_word(state: State) -> &'static str {
-    match state {
-        State::Skipped => "skipped",
-        State::Running => "running",
-        State::Done => "done",
-        State::Failed => "failed",
-        State::Cancelled => "interrupted",
-    }
-}
-
 pub(super) fn task_word(kind: TaskKind) -> &'static str {
     match kind {
         TaskKind::Build => "build",
@@ -200,6 +190,6 @@ fn state_class(state: State) -> &'static str {
 fn lapse_word(state: State, elapsed: Duration) -> String {
     match state {
         State::Done => seconds_text(elapsed),
-        other => format!("{}, {}", state_word(other), seconds_text(elapsed)),
+        other => format!("{}, {}", other.word(), seconds_text(elapsed)),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::RunRecord;
 use super::form::{bytes_text, seconds_text};
-use super::{RunRecord, State};
 use crate::diag::render::printable;
 
 /// How many of the slowest parts are listed.
@@ -18,7 +18,7 @@ pub fn summary(record: &RunRecord) -> String {
         text,
         "## cachelang: {} {} in {}\n",
         cell(&record.name),
-        word(record.outcome),
+        record.outcome.word(),
         seconds_text(record.elapsed)
     );
     errors(&mut text, record);
@@ -82,7 +82,7 @@ fn waves(text: &mut String, record: &RunRecord) {
     for wave in &record.waves {
         let time = wave.lapse.map_or_else(|| "–".to_owned(), |lapse| seconds_text(lapse.elapsed));
         let reason = wave.reason.as_deref().map(|reason| format!(": {}", cell(reason))).unwrap_or_default();
-        let _ = writeln!(text, "| {} | {}{reason} | {time} |", cell(&wave.name), word(wave.state));
+        let _ = writeln!(text, "| {} | {}{reason} | {time} |", cell(&wave.name), wave.state.word());
     }
     text.push('\n');
 }
@@ -98,16 +98,6 @@ fn slowest(text: &mut String, record: &RunRecord) {
         let _ = writeln!(text, "| {} | {image} | {} |", cell(slow.name), seconds_text(slow.elapsed));
     }
     text.push('\n');
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Skipped => "skipped",
-        State::Running => "running",
-        State::Done => "done",
-        State::Failed => "failed",
-        State::Cancelled => "interrupted",
-    }
 }
 
 /// A text on one line that is no Markdown and no HTML, whatever it contains.

@@ -11,8 +11,8 @@ use crate::cache::image::{CacheImage, Note};
 use crate::cache::proof::{CacheProof, prove};
 use crate::cache::tag::{CacheTag, Contents};
 use crate::cache::{CacheExport, CacheImageTarget, CacheImport};
-use crate::host::{BuildProgress, BuildRequest, Built, Event, Location, RegistryError};
-use crate::plan::{CacheMode, Image, ImageId, RepositoryId, SideStage, Tag, matches_pattern, stage_tag};
+use crate::host::{BuildProgress, BuildRequest, Built, Event, RegistryError};
+use crate::plan::{CacheMode, Image, ImageId, SideStage, Tag, matches_pattern, stage_tag};
 
 /// How many layers are looked for at the same time.
 const LOOKUPS: usize = 8;
@@ -198,12 +198,7 @@ impl Prepared<'_> {
     }
 
     fn cache_tag(&self, tag: &Tag) -> CacheTag<'_> {
-        CacheTag { registry: &*self.host.registry, at: self.place_of(tag.repository), tag: tag.tag.clone() }
-    }
-
-    fn place_of(&self, id: RepositoryId) -> Location {
-        let repository = self.plan.repository(id);
-        Location { registry: self.plan.registry(repository.registry).clone(), repository: repository.clone() }
+        CacheTag { registry: &*self.host.registry, at: self.location(tag.repository), tag: tag.tag.clone() }
     }
 
     fn warn(&self, id: ImageId, text: String) {

@@ -14,7 +14,9 @@ use super::ledger::Ledger;
 use super::needs::{self, Needs, Readiness};
 use super::{Options, RunError};
 use crate::cache::CachePolicy;
-use crate::host::{BuildError, Builder, Engine, Event, Feature, Host, Masks, RepositoryState, open_builder};
+use crate::host::{
+    BuildError, Builder, Engine, Event, Feature, Host, Location, Masks, RepositoryState, open_builder,
+};
 use crate::plan::{BuilderId, Image, ImageId, Plan, RepositoryId};
 
 /// How long the end of a run waits for engines to take names away.
@@ -118,6 +120,12 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn tell(&self, event: Event) {
         self.host.observer.observe(&event);
+    }
+
+    /// A repository with its registry.
+    pub(super) fn location(&self, id: RepositoryId) -> Location {
+        let repository = self.plan.repository(id);
+        Location { registry: self.plan.registry(repository.registry).clone(), repository: repository.clone() }
     }
 
     fn entry(&self, image: &Image) -> &(Arc<dyn Builder>, Engine) {

@@ -109,9 +109,4 @@ impl Prepared<'_> {
         host.observer.observe(&Event::Promoted { image: image(), reference: reference(), digest });
         Ok(reference())
     }
-
-    fn location(&self, id: RepositoryId) -> Location {
-        let repository = self.plan.repository(id);
-        Location { registry: self.plan.registry(repository.registry).clone(), repository: repository.clone() }
-    }
 }

@@ -84,7 +84,7 @@ fn contents(image: &CacheImage, record: &Record) -> BTreeSet<Vec<String>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_result_is_taken_over_only_for_a_key_that_has_it(new in draw_image(), old in draw_image()) {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use super::{escape, lapse_word, state_class, state_word, task_word};
+use super::{escape, lapse_word, state_class, task_word};
 use crate::record::form::seconds_text;
 use crate::record::{
     BuildStepRecord, BuildStepState, Lapse, RunRecord, StageRecord, State, StepRecord, TaskKind, TaskRecord,
@@ -205,7 +205,7 @@ impl Timeline<'_> {
 fn ended(state: State, lapse: Option<&Lapse>, reason: Option<&str>) -> String {
     match (lapse, reason) {
         (Some(lapse), _) => lapse_word(state, lapse.elapsed),
-        (None, Some(reason)) => format!("{}: {reason}", state_word(state)),
-        (None, None) => state_word(state).to_owned(),
+        (None, Some(reason)) => format!("{}: {reason}", state.word()),
+        (None, None) => state.word().to_owned(),
     }
 }
