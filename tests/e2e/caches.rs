@@ -17,6 +17,7 @@ fn project() -> Project {
 fn a_local_image_with_the_name_of_the_cache_is_not_taken_for_it() {
     let parts = Parts::take();
     let project = project();
+    parts.engine.empty();
     project.run().succeeded();
     parts.engine.empty();
     let name = format!("{}/{}:cache-app", parts.registry.host, project.repository);
