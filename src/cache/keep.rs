@@ -1,4 +1,5 @@
-//! Which images stay under a cache tag when a new one comes: those that save work which the others do not.
+//! Which images stay under a cache tag when a new one comes: those that save work which the others do not, and first of
+//! all those that the new build was served from.
 
 use std::collections::HashSet;
 
@@ -30,13 +31,25 @@ pub fn keep(new: Vec<CacheImage>, old: Vec<CacheImage>) -> Vec<CacheImage> {
     while kept.len() > MAX_IMAGES.max(fresh) {
         let value = |index: &usize| {
             let others = kept.iter().enumerate().filter(|(one, _)| one != index).map(|(_, image)| image);
-            kept.get(*index).map(|image| worth(image, others))
+            kept.get(*index).map(|image| (completes(image, kept.iter().take(fresh)), worth(image, others)))
         };
         // Of those that are worth the same, the oldest goes.
         let Some(least) = (fresh..kept.len()).rev().min_by_key(value) else { break };
         kept.remove(least);
     }
     kept
+}
+
+/// Whether an image has the result of a step that the new images know and have no result of: a stage that was served
+/// from the cache. The next build asks for it again, however long ago it was executed.
+fn completes<'a>(image: &CacheImage, new: impl Iterator<Item = &'a CacheImage>) -> bool {
+    let (mut asked, mut answered) = (HashSet::new(), HashSet::new());
+    for new in new.filter(|new| new.platform == image.platform) {
+        for (record, twins) in new.records.all().iter().zip(twins(&new.records, &image.records)) {
+            if record.has_result() { &mut answered } else { &mut asked }.extend(twins);
+        }
+    }
+    asked.difference(&answered).any(|index| is_work(image, *index))
 }
 
 /// How many steps an image saves that none of the others does.
@@ -119,6 +132,28 @@ mod tests {
         }
         let newest: Vec<_> = (12..20).rev().map(|deploy| format!("r{deploy} s")).collect();
         assert_eq!(digests(&kept), newest);
+    }
+
+    #[test]
+    fn a_stage_that_new_builds_are_served_from_stays() {
+        let mut stage = build("tool", "conf");
+        stage.digest = "stage".to_owned();
+        let mut kept = vec![stage];
+        for deploy in 0..20 {
+            let (steps, tool) = (build(&format!("r{deploy}"), "s"), build("tool", "conf"));
+            let mut records: Vec<_> = steps.records.all().to_vec();
+            let offset = records.len();
+            records.extend(tool.records.all().iter().map(|record| {
+                let mut asked = Record { layers: Vec::new(), ..record.clone() };
+                asked.inputs.iter_mut().flatten().for_each(|input| input.link += offset);
+                asked
+            }));
+            let mut new = image(&steps.diff_ids, &records);
+            (new.instructions, new.digest) = (steps.instructions.clone(), steps.digest.clone());
+            kept = keep(vec![new], kept);
+        }
+        assert_eq!(kept.len(), MAX_IMAGES);
+        assert!(digests(&kept).contains(&"stage"), "{:?}", digests(&kept));
     }
 
     #[test]

@@ -59,6 +59,10 @@ fn a_stage_that_the_image_only_copies_from_is_kept_too() {
 #[test]
 fn an_image_that_makes_engines_crash_is_replaced() {
     let parts = Parts::take();
+    let why = "docker-registry cannot turn such an image into the form that these engines ask for: the export ends the build";
+    if parts.skip_on("containerd", why) {
+        return;
+    }
     let project = project();
     project.run().succeeded();
     let mut manifest = parts.registry.manifest(&project.repository, "1");
