@@ -39,7 +39,7 @@ struct Parts<'a> {
     records: Vec<Record>,
 }
 
-/// An image, and for each of its records which key it is.
+/// An image, and for each of its records where its key is among the records of all.
 struct Part<'a> {
     image: &'a CacheImage,
     keys: Vec<usize>,
@@ -53,27 +53,48 @@ impl<'a> Parts<'a> {
         if layers.len() > MAX_LAYERS {
             return;
         }
-        let offset = self.records.len();
-        self.records.extend(image.records.all().iter().map(|record| moved(record, &places, offset)));
+        for (key, record) in keys.iter().zip(image.records.all()) {
+            let moved = moved(record, &places, &keys);
+            match self.records.get_mut(*key) {
+                Some(known) => complete(known, moved),
+                None => self.records.push(moved),
+            }
+        }
         self.layers = layers;
         self.images.push(Part { image, keys });
     }
 
-    /// Which keys the records of an image are: those that images before have, or new ones. `None` if one of them is
-    /// two keys of those before: BuildKit takes no record with which two others would become one.
+    /// Where the keys of an image's records are among the records of all; new ones come behind them. `None` if one of the
+    /// records is two keys of those before: BuildKit takes no record with which two others would become one.
     fn keys(&self, image: &CacheImage) -> Option<Vec<usize>> {
         let mut known = vec![HashSet::new(); image.records.all().len()];
         for part in &self.images {
             for (known, twins) in known.iter_mut().zip(twins(&image.records, &part.image.records)) {
-                known.extend(twins.into_iter().filter_map(|twin| part.keys.get(twin)));
+                known.extend(twins.into_iter().filter_map(|twin| part.keys.get(twin).copied()));
             }
         }
-        let key = |(index, known): (usize, HashSet<usize>)| match known.len() {
-            0 => Some(self.records.len() + index),
+        let mut next = self.records.len();
+        let key = |known: HashSet<usize>| match known.len() {
+            0 => {
+                next += 1;
+                Some(next - 1)
+            }
             1 => known.into_iter().next(),
             _ => None,
         };
-        known.into_iter().enumerate().map(key).collect()
+        known.into_iter().map(key).collect()
+    }
+}
+
+/// Adds what another record of the same key knows: by what else its inputs are known and, if there is none yet, its
+/// result. Of two records with one key, BuildKit would use either, also the one without a result.
+fn complete(known: &mut Record, other: Record) {
+    for (inputs, more) in known.inputs.iter_mut().zip(other.inputs) {
+        let new: Vec<_> = more.into_iter().filter(|input| !inputs.contains(input)).collect();
+        inputs.extend(new);
+    }
+    if !known.has_result() {
+        known.chains = other.chains;
     }
 }
 
@@ -89,8 +110,8 @@ fn place<'a>(layers: &mut Vec<(&'a CacheImage, usize)>, image: &'a CacheImage, l
     })
 }
 
-/// A record of an image among the records of all, with its layers at these places.
-fn moved(record: &Record, places: &[usize], offset: usize) -> Record {
+/// A record of an image among the records of all, with its layers and inputs at these places.
+fn moved(record: &Record, places: &[usize], keys: &[usize]) -> Record {
     let at = |layers: &[usize]| layers.iter().filter_map(|layer| places.get(*layer).copied()).collect();
     let from_base = record.layers.iter().map(|result| ChainResult {
         layers: places.iter().take(result.layer + 1).copied().collect(),
@@ -102,7 +123,11 @@ fn moved(record: &Record, places: &[usize], offset: usize) -> Record {
         .map(|chain| ChainResult { layers: at(&chain.layers), created_at: chain.created_at.clone() });
     let chains = from_base.chain(lists).collect();
     let mut moved = Record { layers: Vec::new(), chains, ..record.clone() };
-    moved.inputs.iter_mut().flatten().for_each(|input| input.link += offset);
+    for inputs in &mut moved.inputs {
+        for input in inputs.iter_mut() {
+            input.link = keys.get(input.link).copied().unwrap_or(usize::MAX);
+        }
+    }
     moved
 }
 
@@ -148,10 +173,21 @@ mod tests {
         });
         assert_eq!(contents.collect::<Vec<_>>(), [["base layer", "a"], ["base layer", "b"]]);
         assert!(whole.records.all().iter().all(|record| record.layers.is_empty()));
-        for (one, twins) in all.iter().zip([[vec![0, 3], vec![1], vec![2]], [vec![0, 3], vec![4], vec![5]]]) {
+        for (one, twins) in all.iter().zip([[vec![0], vec![1], vec![2]], [vec![0], vec![3], vec![4]]]) {
             assert_eq!(super::twins(&one.records, &whole.records), twins);
         }
         assert!(whole.note.is_some_and(|note| note.whole));
+    }
+
+    #[test]
+    fn a_result_is_found_whichever_image_has_it() {
+        let mut served = build("a");
+        let records =
+            [leaf("base"), leaf("a"), Record { layers: Vec::new(), ..step("copy", &[&[0], &[1]], 1) }];
+        served.records = Records::new(records.to_vec(), 2).expect("they fit");
+        let whole = read(&whole(&[served, build("a"), build("b")]).expect("there are three"));
+        let results: Vec<_> = whole.records.all().iter().map(|record| record.chains.len()).collect();
+        assert_eq!(results, [0, 0, 1, 0, 1], "no key is there twice");
     }
 
     #[test]
@@ -170,7 +206,7 @@ mod tests {
             image(&layers(&["layer"]), &records)
         };
         let whole = read(&whole(&[use_of(&[0]), use_of(&[1]), use_of(&[0, 1])]).expect("two of them fit"));
-        assert_eq!(whole.records.all().len(), 6);
+        assert_eq!(whole.records.all().len(), 4, "the third image is no part of it");
     }
 
     #[test]
