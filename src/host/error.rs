@@ -266,7 +266,10 @@ impl PushError {
             // service for: its content is lost then.
             "digest did not match uploaded content",
         ];
-        passing.iter().any(|word| cause.contains(word))
+        // containerd: `unexpected status from PUT request to http://…/manifests/1: 503 Service Unavailable`
+        let status = cause.split_once("unexpected status from ").and_then(|(_, rest)| rest.rsplit_once(": "));
+        status.is_some_and(|(_, status)| status.starts_with('5'))
+            || passing.iter().any(|word| cause.contains(word))
     }
 }
 
@@ -391,5 +394,16 @@ mod tests {
         let help = failed("unknown scheme git: not found").expect("it is known what to do");
         assert!(help.contains("install it on the engine's machine"), "{help}");
         assert_eq!(failed("repository does not contain ref main"), None);
+    }
+
+    #[test]
+    fn only_what_may_pass_is_pushed_again() {
+        let status = |status: &str| {
+            let cause =
+                format!("unexpected status from PUT request to http://r.io/v2/a/manifests/5: {status}");
+            super::PushError::Engine(cause).may_pass()
+        };
+        assert!(status("503 Service Unavailable") && status("502 X"));
+        assert!(!status("400 Bad Request") && !status("403 Forbidden"));
     }
 }
